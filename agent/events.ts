@@ -1,0 +1,82 @@
+import type { Facts } from '../service/errors.ts'
+import type { BootRecord, DiscoverySource } from './boot-record.ts'
+
+/** The steps, in the order in which data flows through them (DESIGN: the way of the data). */
+export const FETCH_STEPS = [
+  'config',
+  'discover',
+  'manifests',
+  'verify',
+  'rank',
+  'preflight',
+  'fetch',
+  'handover',
+  'kexec-load',
+  'kexec-exec',
+] as const
+export const SERVE_STEPS = ['config', 'adopt', 'provider', 'self-check', 'advertise', 'ready', 'watch'] as const
+
+export type Stage = 'fetch' | 'serve'
+export type StepName = (typeof FETCH_STEPS)[number] | (typeof SERVE_STEPS)[number]
+
+export interface ReportedError {
+  readonly code: string
+  readonly message: string
+  readonly facts: Facts
+  readonly hint?: string
+}
+
+/** Everything the agent reports, a closed union: a reader handles each `type` or fails to compile. */
+export type AgentEvent =
+  | { readonly type: 'stage-started'; readonly stage: Stage; readonly version: string; readonly commit: string }
+  | { readonly type: 'step-started'; readonly stage: Stage; readonly step: StepName }
+  | { readonly type: 'step-done'; readonly stage: Stage; readonly step: StepName; readonly milliseconds: number }
+  | { readonly type: 'step-skipped'; readonly stage: Stage; readonly step: StepName; readonly reason: string }
+  | {
+      readonly type: 'step-failed'
+      readonly stage: Stage
+      readonly step: StepName
+      readonly milliseconds: number
+      readonly error: ReportedError
+      /** The provider that was being used, where there was one. */
+      readonly provider?: string
+    }
+  | {
+      readonly type: 'candidate'
+      readonly url: string
+      readonly source: DiscoverySource
+      readonly generation: number | null
+      readonly verdict: 'found' | 'chosen' | 'rejected'
+      readonly reason?: string
+    }
+  | { readonly type: 'progress'; readonly step: 'fetch'; readonly bytes: number; readonly totalBytes: number }
+  | { readonly type: 'kexec'; readonly provider: string; readonly manifestDigest: string; readonly bootNonce: string }
+  | {
+      readonly type: 'ready'
+      readonly record: BootRecord
+      /** Content of /etc/plasm/release as booted, or null: proof of which published set runs. */
+      readonly release: string | null
+      readonly address: string
+      readonly port: number
+      /** Lowest MemAvailable over both stages, MiB, and MemTotal. */
+      readonly memory: { readonly totalMiB: number; readonly lowestAvailableMiB: number }
+    }
+  | { readonly type: 'not-ready'; readonly reason: string }
+
+/**
+ * One report, as posted to `plasm.report=`: JSON, `Content-Type: application/json`,
+ * `X-Plasm-Signature: sha256=<hex HMAC-SHA256 of the raw body, key = the UTF-8 bytes of plasm.token=>`.
+ */
+export interface Report {
+  readonly version: 1
+  readonly runId: string | null
+  readonly machine: string
+  readonly bootId: string
+  /** Counts up from 0 within a boot id. */
+  readonly seq: number
+  /** Seconds since this kernel started (/proc/uptime). */
+  readonly uptime: number
+  readonly event: AgentEvent
+}
+
+export const SIGNATURE_HEADER = 'x-plasm-signature'

@@ -1,0 +1,59 @@
+import type { BootRecord, MemoryBudget } from './boot-record.ts'
+import type { ReportedError, Stage, StepName } from './events.ts'
+
+/** Written atomically by the running agent, read by `plasm-agent status`. */
+export const STATUS_FILE = '/run/plasm/status.json'
+
+/** Who restarts plasmd (DESIGN decision 10). */
+export type ServiceManager = 'systemd' | 'openrc' | 'agent'
+
+export interface Status {
+  readonly version: 1
+  readonly agent: {
+    readonly version: string
+    readonly commit: string
+    readonly pid: number
+    readonly startedAt: string
+  }
+  readonly machine: string
+  readonly runId: string | null
+  readonly bootId: string
+  readonly stage: Stage
+  readonly step: StepName
+  readonly ready: boolean
+  /** One sentence; null when ready. */
+  readonly notReadyBecause: string | null
+  readonly record: BootRecord | null
+  readonly artifacts: ReadonlyArray<{
+    readonly role: string
+    readonly filename: string
+    readonly bytes: number
+    readonly hash: string
+  }>
+  readonly plasmd: {
+    readonly state: 'starting' | 'running' | 'hung' | 'backoff' | 'stopped'
+    readonly pid: number | null
+    readonly startedAt: string | null
+    readonly restarts: number
+    readonly lastExit: string | null
+    readonly url: string
+    readonly bytesServed: number | null
+    readonly requests: number | null
+    readonly managedBy: ServiceManager
+  } | null
+  readonly advertising: boolean
+  readonly lastReport: {
+    readonly at: string
+    readonly type: string
+    readonly delivered: boolean
+    readonly error: string | null
+  } | null
+  readonly lastError: (ReportedError & { readonly step: StepName }) | null
+  readonly memory: {
+    readonly totalMiB: number
+    readonly availableMiB: number
+    readonly lowestAvailableMiB: number
+    readonly budget: MemoryBudget | null
+  }
+  readonly updatedAt: string
+}

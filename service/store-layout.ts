@@ -1,0 +1,22 @@
+import { join } from 'node:path'
+
+/** Where a machine keeps and serves what it booted from (the served root of `plasmd serve`). */
+export const STORE_ROOT = '/var/lib/plasm/boot-artifacts'
+
+/**
+ * Names inside the store (DESIGN decision 4 and 7). Everything that starts with a dot is hidden: never listed, never
+ * reachable by a URL of its own.
+ *
+ *     <root>/<channel>/<arch>          relative symlink to ../.sets/<digest hex>
+ *     <root>/.sets/<digest hex>/       one whole boot set: manifest.json and the artifacts under their file names
+ *     <root>/.sets/.incoming-<id>/     a set being written; renamed when it is whole and synced
+ *     <root>/.handover/                what kexec handed over, under fixed names: see agent/handover-layout.ts
+ *     <root>/.provider.json            optional {"machine","generation"}: what `plasmd` adds to GET /status; absent on an origin
+ */
+export const storePaths = (root: string) => ({
+  sets: join(root, '.sets'),
+  set: (digest: string) => join(root, '.sets', digest.replace(/^sha256:/, '')),
+  link: (channel: string, arch: string) => join(root, channel, arch),
+  handover: join(root, '.handover'),
+  provider: join(root, '.provider.json'),
+})
