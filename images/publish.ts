@@ -1,0 +1,44 @@
+import { copyFile, link, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Arch } from '../service/arch.ts'
+import { PlasmError } from '../service/errors.ts'
+import { IMAGES, writeManifest } from './build.ts'
+import { packZstdCpio } from './cpio.ts'
+import { BUILD, emptyDir, exists, writeAtEpoch } from './files.ts'
+import { insertSegment } from './segments.ts'
+
+export interface PublishOptions {
+  readonly arch: Arch
+  readonly channel: string
+  readonly out: string
+  /** Goes into /etc/plasm/release of the published image; the built one has none. */
+  readonly release: string
+  readonly sequence: number
+}
+
+/**
+ * Publishes a built set as a release: the same kernel and initramfs plus one tiny segment at the end of the prefix, under a
+ * manifest of its own. @throws PlasmError `images-missing` when nothing is built yet
+ */
+export async function publishRelease(options: PublishOptions): Promise<void> {
+  const { arch, channel } = options
+  const built = join(IMAGES, channel, arch)
+  if (!(await exists(join(built, 'manifest.json')))) {
+    throw new PlasmError('images-missing', `no images for ${channel}/${arch} yet`, {
+      facts: { channel, arch },
+      hint: `npm run images -- build --arch ${arch} --channel ${channel}`,
+    })
+  }
+  const target = await emptyDir(join(options.out, channel, arch))
+  const work = await emptyDir(join(BUILD, 'work', `release-${arch}-${process.pid}`))
+  await mkdir(join(work, 'root/etc/plasm'), { recursive: true })
+  await writeAtEpoch(join(work, 'root/etc/plasm/release'), `${options.release}\n`)
+  const segment = join(work, 'release.cpio.zst')
+  await packZstdCpio(join(work, 'root'), segment, 3)
+  await link(join(built, 'kernel'), join(target, 'kernel')).catch(() =>
+    copyFile(join(built, 'kernel'), join(target, 'kernel')),
+  )
+  await insertSegment(join(built, 'initramfs'), segment, join(target, 'initramfs'))
+  await writeManifest(target, options)
+  await emptyDir(work)
+}

@@ -1,0 +1,75 @@
+#!/bin/sh
+# Sets up whatever is missing (Debian packages, npm packages), then runs a program of this project with the pinned Node:
+#   ./setup.sh host-harness/cli.ts chain --generations 3
+# Called by `npm run chain`, `npm test` and the other npm scripts; needs Debian's own node and npm to start with. Images are
+# built by the programs that need them. Everything printed here goes to stderr: stdout belongs to the program.
+set -eu
+cd "$(dirname "$0")"
+
+say() { echo "setup: $*" >&2; }
+
+# Command that shows whether a package is there : Debian package that brings it.
+needs='
+qemu-system-x86_64:qemu-system-x86
+qemu-system-aarch64:qemu-system-arm
+dnsmasq:dnsmasq-base
+nft:nftables
+ip:iproute2
+unshare:util-linux
+mksquashfs:squashfs-tools
+cpio:cpio
+zstd:zstd
+xz:xz-utils
+depmod:kmod
+readelf:binutils
+x86_64-linux-gnu-strip:binutils-x86-64-linux-gnu
+aarch64-linux-gnu-strip:binutils-aarch64-linux-gnu
+busybox:busybox-static
+curl:curl
+git:git
+'
+
+debian_packages() {
+  command -v apt-get >/dev/null || { say "no apt-get here: have these installed yourself:$(echo "$needs" | sed 's/.*://' | tr '\n' ' ')"; return 0; }
+  missing=
+  for need in $needs; do
+    PATH="$PATH:/usr/sbin:/sbin" command -v "${need%%:*}" >/dev/null || missing="$missing ${need##*:}"
+  done
+  [ -n "$missing" ] || return 0
+  as_root=
+  if [ "$(id -u)" != 0 ]; then
+    as_root=sudo
+    if ! command -v sudo >/dev/null || ! sudo -v; then
+      say "these Debian packages are missing, and this is neither root nor can it use sudo. Have them installed, then run this again:"
+      echo "  apt-get install --no-install-recommends$missing" >&2
+      exit 69
+    fi
+  fi
+  say "installing Debian packages:$missing"
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update >&2
+  # shellcheck disable=SC2086 # a list of words
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $missing >&2 </dev/null
+}
+
+npm_packages() {
+  stamp=node_modules/.lock-digest
+  digest=$(sha256sum package-lock.json | cut -d' ' -f1)
+  [ "$(cat "$stamp" 2>/dev/null)" != "$digest" ] || return 0
+  say "installing npm packages"
+  npm ci --no-audit --no-fund >&2
+  echo "$digest" >"$stamp"
+}
+
+pinned_node() {
+  for node in node_modules/node-linux-*/bin/node; do
+    [ -x "$node" ] && echo "$PWD/${node%/node}" && return
+  done
+  major=$(node -p 'process.versions.node.split(".")[0]')
+  [ "$major" -ge 24 ] || { say "needs Node 24 or newer here; this is $(node --version)"; exit 69; }
+}
+
+debian_packages
+npm_packages
+PATH="$(pinned_node):$PATH:/usr/sbin:/sbin"
+export PATH
+exec node "$@"
