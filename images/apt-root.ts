@@ -38,8 +38,10 @@ export async function openAptRoot(dir: string, debianArch: string): Promise<AptR
     'APT::Sandbox::User=root',
     'Acquire::Languages=none',
   ].flatMap((option) => ['-o', option])
-  const apt = async (program: string, args: readonly string[], cwd = dir) =>
-    (await execa(program, [...options, ...args], { cwd, env: { LC_ALL: 'C' }, stdin: 'ignore' })).stdout
+  const apt: Apt = async (program, args, cwd = dir) => {
+    const ran = await execa(program, [...options, ...args], { cwd, env: { LC_ALL: 'C' }, stdin: 'ignore' })
+    return String(ran.stdout)
+  }
 
   let updated: Promise<unknown> | undefined
   /** Once for each open root, and only when something is to be asked or fetched. */
@@ -48,11 +50,16 @@ export async function openAptRoot(dir: string, debianArch: string): Promise<AptR
     return updated
   }
 
+  const packageFile = async (name: string, locked: PackageInput | undefined): Promise<string> => {
+    const kept = locked && (await cachedDeb(dir, name, locked.sha256))
+    if (kept) return kept
+    await update()
+    return locked ? download(apt, dir, name, locked) : candidate(apt, dir, name)
+  }
+
   return {
     async take(name, locked) {
-      const file = locked
-        ? ((await cachedDeb(dir, name, locked.sha256)) ?? (await update().then(() => download(apt, dir, name, locked))))
-        : await update().then(() => candidate(apt, dir, name))
+      const file = await packageFile(name, locked)
       const [version, sha256] = await Promise.all([field(file, 'Version'), sha256File(file)])
       if (locked && sha256 !== locked.sha256) {
         throw new PlasmError('package-changed', `${name}=${locked.version} is no longer the package it was`, {
@@ -102,7 +109,9 @@ async function download(apt: Apt, dir: string, name: string, locked: PackageInpu
     throw new PlasmError(code, `apt has no ${wanted}${locked ? ' any more' : ''}`, {
       cause,
       facts: { package: wanted },
-      hint: locked ? 'take the current versions: build with --refresh and without --locked' : "check the host's apt sources",
+      hint: locked
+        ? 'take the current versions: build with --refresh and without --locked'
+        : "check the host's apt sources",
     })
   })
   const [deb] = await readdir(landing)
