@@ -1,5 +1,15 @@
-import type { Arch } from '../service/arch.ts'
+import { readFile } from 'node:fs/promises'
+import * as v from 'valibot'
+import { type Arch, hostArch } from '../service/arch.ts'
+import { PlasmError } from '../service/errors.ts'
+import { CHANNEL } from '../service/manifest.ts'
+import { STORE_ROOT } from '../service/store-layout.ts'
 import type { Stage } from './events.ts'
+import { BOOT_PARAMETER, STAGE_PARAMETER } from './handover-layout.ts'
+import { parseCommandLine } from './kernel-command-line.ts'
+import { machineName } from './machine-name.ts'
+import { providerUrl, reportUrl } from './provider-url.ts'
+import { readToml } from './toml-file.ts'
 
 /** INTEROP: kernel command line. Absent is `local`; anything else is refused, never taken for a wider one. */
 export type PhaseMode = 'internet' | 'local' | 'private'
@@ -26,4 +36,71 @@ export interface AgentConfig {
   /** Directories where other programs leave what they fetched (DESIGN decision 8). */
   readonly inboxes: readonly string[]
   readonly port: number
+}
+
+/** Where the configuration is read from; tests name their own files. */
+export interface ConfigSources {
+  readonly cmdlineFile?: string
+  readonly tomlFile?: string
+  readonly netDir?: string
+  readonly machineIdFile?: string
+}
+
+/** The default of `plasmd serve` (INTEROP). */
+const DEFAULT_PORT = 8080
+const MODES = ['internet', 'local', 'private'] as const
+const STAGES = ['fetch', 'serve'] as const
+
+const tomlSchema = v.strictObject({
+  mode: v.optional(v.string()),
+  channel: v.optional(v.string()),
+  providers: v.optional(v.array(v.string())),
+  store_root: v.optional(v.string()),
+  inboxes: v.optional(v.array(v.string())),
+  port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535))),
+})
+
+/**
+ * Reads the configuration: kernel command line before /etc/plasm/agent.toml before defaults (DESIGN: wire decisions). Trust
+ * is not among it: see trust.ts.
+ * @throws PlasmError `config-invalid` (facts: `parameter`, or `file` and `field`)
+ */
+export async function readConfig(sources: ConfigSources = {}): Promise<AgentConfig> {
+  const parameters = parseCommandLine(await readFile(sources.cmdlineFile ?? '/proc/cmdline', 'utf8'))
+  const toml = await readToml(sources.tomlFile ?? '/etc/plasm/agent.toml', tomlSchema)
+  const given = (parameter: string) => parameters.get(parameter) || null
+  const report = given('plasm.report')
+  const providers = given('phase.provider')?.split(',') ?? toml?.providers ?? []
+  return {
+    mode: oneOf('phase.mode', MODES, parameters.get('phase.mode') ?? toml?.mode ?? 'local'),
+    channel: channelName('phase.channel', parameters.get('phase.channel') ?? toml?.channel ?? 'stable'),
+    arch: hostArch(),
+    providers: providers.map((url) => providerUrl('phase.provider', url)),
+    stage: oneOf(STAGE_PARAMETER, STAGES, given(STAGE_PARAMETER) ?? 'fetch'),
+    runId: given('plasm.run'),
+    token: given('plasm.token'),
+    reportUrl: report === null ? null : reportUrl('plasm.report', report),
+    bootNonce: given(BOOT_PARAMETER),
+    machine: await machineName(sources),
+    storeRoot: toml?.store_root ?? STORE_ROOT,
+    inboxes: toml?.inboxes ?? ['/tmp/boot', '/tmp/phase-boot'],
+    port: toml?.port ?? DEFAULT_PORT,
+  }
+}
+
+function oneOf<const T extends string>(parameter: string, allowed: readonly T[], value: string): T {
+  const found = allowed.find((one) => one === value)
+  if (found) return found
+  throw new PlasmError('config-invalid', `${parameter}=${value} is not one of ${allowed.join(', ')}`, {
+    facts: { parameter, value },
+    hint: `set ${parameter} on the kernel command line to one of ${allowed.join(', ')}`,
+  })
+}
+
+function channelName(parameter: string, value: string): string {
+  if (CHANNEL.test(value)) return value
+  throw new PlasmError('config-invalid', `${parameter}=${value} is not a channel name`, {
+    facts: { parameter, value },
+    hint: 'a channel is lower-case letters, digits, dots, dashes and underscores, such as stable',
+  })
 }

@@ -25,7 +25,8 @@ const SHA256_HEX = /^[0-9a-f]{64}$/
 const SHA256 = /^sha256:[0-9a-f]{64}$/
 /** One path component: no separator, not hidden, no control characters. */
 const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}$/
-const CHANNEL = /^[a-z0-9][a-z0-9._-]{0,63}$/
+/** What a channel may be called: one path component. */
+export const CHANNEL = /^[a-z0-9][a-z0-9._-]{0,63}$/
 const ROLE = /^(kernel|initramfs|rootfs|dtb-[A-Za-z0-9._+-]{1,64})$/
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/
 
