@@ -52,7 +52,8 @@ export async function readLayout(initramfs: string): Promise<ImageLayout> {
   try {
     const length = layoutSegment({ prefixBytes: 0, agentOffset: 0, agentBytes: 0 }).length
     const { buffer } = await file.read(Buffer.alloc(length), 0, length, 0)
-    const text = buffer.toString('latin1')
+    const end = length - NEWC_TRAILER.length
+    const text = buffer.toString('latin1', end - LAYOUT_BYTES, end)
     const value = (name: string) => Number(new RegExp(`^PLASM_${name}=(\\d+)$`, 'm').exec(text)?.[1] ?? Number.NaN)
     const layout = {
       prefixBytes: value('PREFIX_BYTES'),
