@@ -1,0 +1,116 @@
+import { createHmac } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type AgentEvent, type Report, SIGNATURE_HEADER } from './events.ts'
+import { enqueue, type PendingReport } from './report-queue.ts'
+import { sequenceOf } from './report-sequence.ts'
+import type { Status } from './status-file.ts'
+import type { EventSink } from './steps.ts'
+
+const QUEUE_LIMIT = 256
+const POST_TIMEOUT_MS = 2000
+const BACKOFF_FIRST_MS = 250
+const BACKOFF_LAST_MS = 5000
+
+export interface ReporterOptions {
+  /** `plasm.report=`; null: nothing is reported. */
+  readonly url: string | null
+  /** `plasm.token=`; null: reports go unsigned. */
+  readonly token: string | null
+  readonly runId: string | null
+  readonly machine: string
+  readonly bootId: string
+  /** Told once when the harness stops answering, and once when it answers again. */
+  readonly say?: (message: string) => void
+  readonly sequenceFile?: string
+}
+
+export interface Reporter {
+  /** Queues; never blocks, never throws. */
+  readonly sink: EventSink
+  /** Waits until everything queued is delivered, at most so long. */
+  flush(milliseconds: number): Promise<void>
+  /** What became of the last report that was tried. */
+  lastReport(): Status['lastReport']
+}
+
+/** Posts each event in order, at least once: a report whose answer is lost is sent again under the same `seq`. */
+export function createReporter(options: ReporterOptions): Reporter {
+  const { url, say = (message) => console.error(`plasm-agent: ${message}`) } = options
+  if (url === null) return { sink: () => {}, flush: async () => {}, lastReport: () => null }
+
+  const nextSeq = sequenceOf(options.bootId, options.sequenceFile)
+  let queue: readonly PendingReport[] = []
+  let sending: Promise<void> | undefined
+  let last: Status['lastReport'] = null
+  let unreachable = false
+
+  const note = (type: AgentEvent['type'], error: string | null) => {
+    last = { at: new Date().toISOString(), type, delivered: error === null, error }
+    if ((error !== null) === unreachable) return
+    unreachable = error !== null
+    say(unreachable ? `reports do not reach ${url}: ${error}` : `reports reach ${url} again`)
+  }
+  const sendAll = async () => {
+    for (let pending = queue[0]; pending; pending = queue[0]) {
+      queue = queue.slice(1)
+      const body = JSON.stringify(reportOf(options, pending, nextSeq()))
+      for (let wait = BACKOFF_FIRST_MS; ; wait = Math.min(wait * 2, BACKOFF_LAST_MS)) {
+        const { error, final } = await post(url, body, options.token)
+        note(pending.event.type, error)
+        if (final) break
+        await sleep(wait, undefined, { ref: false })
+      }
+    }
+    sending = undefined
+  }
+  return {
+    sink(event) {
+      queue = enqueue(queue, { event, uptime: uptime() }, QUEUE_LIMIT)
+      sending ??= sendAll()
+    },
+    async flush(milliseconds) {
+      const deadline = new AbortController()
+      await Promise.race([sending, sleep(milliseconds, undefined, { signal: deadline.signal })])
+      deadline.abort()
+    },
+    lastReport: () => last,
+  }
+}
+
+function reportOf({ runId, machine, bootId }: ReporterOptions, { event, uptime }: PendingReport, seq: number): Report {
+  return { version: 1, runId, machine, bootId, seq, uptime, event }
+}
+
+/** `final`: delivered, or refused in a way that sending it again would not change. */
+async function post(
+  url: string,
+  body: string,
+  token: string | null,
+): Promise<{ error: string | null; final: boolean }> {
+  try {
+    const { request } = await import('undici')
+    const answer = await request(url, {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/json', ...signature(body, token) },
+      signal: AbortSignal.timeout(POST_TIMEOUT_MS),
+    })
+    await answer.body.dump()
+    const { statusCode } = answer
+    if (statusCode < 300) return { error: null, final: true }
+    const mayPass = statusCode >= 500 || statusCode === 408 || statusCode === 429
+    return { error: `it answers ${statusCode}`, final: !mayPass }
+  } catch (thrown) {
+    return { error: (thrown as Error).message || String((thrown as NodeJS.ErrnoException).code), final: false }
+  }
+}
+
+function signature(body: string, token: string | null): Record<string, string> {
+  if (token === null) return {}
+  return { [SIGNATURE_HEADER]: `sha256=${createHmac('sha256', token).update(body).digest('hex')}` }
+}
+
+function uptime(): number {
+  return Number(readFileSync('/proc/uptime', 'latin1').split(' ', 1)[0])
+}
