@@ -1,0 +1,111 @@
+import { chmod, lstat, readlink, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import type { Arch } from '../service/arch.ts'
+import { PlasmError } from '../service/errors.ts'
+import { artifactsOf, MANIFEST_FILE, MANIFEST_MAX_BYTES } from '../service/manifest.ts'
+import { storePaths } from '../service/store-layout.ts'
+import { HANDOVER } from './handover-layout.ts'
+import { createIncoming, exists, publish, removeLeftovers, type StoredSet } from './publish.ts'
+import { keepRecord } from './record-file.ts'
+import { ensureDirectory, PUBLIC_FILE, readRegular } from './store-files.ts'
+import type { TrustPolicy } from './trust.ts'
+import { type VerifiedManifest, verify } from './verify.ts'
+
+export interface Expected {
+  readonly channel: string
+  readonly arch: Arch
+}
+
+/**
+ * The set that this machine serves: what kexec handed over, else what the store holds already. The artifacts' bytes are
+ * not read here; the self-check proves them (DESIGN decision 9).
+ * @throws PlasmError `nothing-to-serve` | `handover-incomplete` (facts: `artifact`, `expected`, `found`) | what verify throws
+ */
+export async function adopt(root: string, policy: TrustPolicy, expected: Expected): Promise<StoredSet> {
+  const set = (await adoptHandover(root, policy, expected)) ?? (await currentSet(root, policy, expected))
+  if (set) return set
+  throw new PlasmError('nothing-to-serve', `nothing was handed over and ${root} holds no set for ${place(expected)}`, {
+    facts: { store: root, channel: expected.channel, arch: expected.arch },
+    hint: 'put a manifest and its artifacts into an inbox, or boot this machine through plasm-agent boot',
+  })
+}
+
+/** The set that a channel and arch point to, or undefined. */
+export async function currentSet(
+  root: string,
+  policy: TrustPolicy,
+  expected: Expected,
+): Promise<StoredSet | undefined> {
+  const paths = storePaths(root)
+  const link = paths.link(expected.channel, expected.arch)
+  const target = await readlink(link).catch(() => undefined)
+  if (target === undefined) return undefined
+  const dir = resolve(dirname(link), target)
+  const file = join(dir, MANIFEST_FILE)
+  const bytes = dirname(dir) === paths.sets ? await readRegular(file, MANIFEST_MAX_BYTES) : undefined
+  if (!bytes) return undefined
+  return { verified: verify({ bytes, from: file }, policy, expected), dir }
+}
+
+/**
+ * Moves what kexec handed over into the store. Every file is renamed, never copied: they are RAM, and init has the
+ * initramfs among them loop-mounted. An agent that was killed half way goes on where it stopped: the manifest stays in the
+ * handover directory until the set is published.
+ */
+async function adoptHandover(root: string, policy: TrustPolicy, expected: Expected): Promise<StoredSet | undefined> {
+  const paths = storePaths(root)
+  const file = join(paths.handover, HANDOVER.manifest)
+  const bytes = await readRegular(file, MANIFEST_MAX_BYTES)
+  if (!bytes) {
+    await removeLeftovers(root)
+    return undefined
+  }
+  const verified = verify({ bytes, from: file }, policy, expected)
+  const home = paths.set(verified.digest)
+  const incoming = join(paths.sets, `.incoming-${basename(home)}`)
+  await removeLeftovers(root, incoming)
+  const dir = (await exists(home)) ? home : await createIncoming(root, basename(home))
+  await moveArtifacts(paths.handover, dir, verified)
+  const set = await publish(root, dir, verified)
+  await keepRecord(root, join(paths.handover, HANDOVER.record))
+  await rm(file)
+  return set
+}
+
+async function moveArtifacts(from: string, to: string, { manifest }: VerifiedManifest): Promise<void> {
+  await ensureDirectory(to)
+  const moves = artifactsOf(manifest).map(({ role, filename, size_bytes }) => ({
+    role,
+    size: size_bytes,
+    source: join(from, role),
+    target: join(to, filename),
+  }))
+  // All are looked at before the first is moved, so that a broken handover stays as it came.
+  for (const move of moves) await checkSize(move)
+  for (const { source, target } of moves) {
+    if (!(await exists(source))) continue
+    await chmod(source, PUBLIC_FILE)
+    await rename(source, target)
+  }
+}
+
+async function checkSize(move: { role: string; size: number; source: string; target: string }): Promise<void> {
+  const found = (await sizeOf(move.source)) ?? (await sizeOf(move.target))
+  if (found === move.size) return
+  throw new PlasmError(
+    'handover-incomplete',
+    `the handed-over ${move.role} is ${found ?? 'not there'}, not ${move.size} bytes`,
+    {
+      facts: { artifact: move.role, expected: move.size, found: found ?? null },
+      hint: 'the new initrd was cut short: free memory, or look at the fetch stage of this boot',
+    },
+  )
+}
+
+/** Size of a regular file; a link or a directory counts as no file. */
+async function sizeOf(path: string): Promise<number | undefined> {
+  const stat = await lstat(path).catch(() => undefined)
+  return stat?.isFile() ? stat.size : undefined
+}
+
+const place = ({ channel, arch }: Expected) => `${channel}/${arch}`

@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+
+export interface Probe {
+  /** Any answer to /health, a 503 too: that one is unhealthy, not hung. */
+  readonly answered: boolean
+  readonly bytesServed: number | null
+  readonly requests: number | null
+  /** Bytes the process has written, by the kernel's count: they move while a busy plasmd is slow to answer. */
+  readonly written: number | null
+}
+
+/** Asks a plasmd how it is. Never throws. @param timeout ms, for each of its two questions */
+export async function probePlasmd(url: string, pid: number | null, timeout: number): Promise<Probe> {
+  const answered = (await get(`${url}/health`, timeout)) !== undefined
+  const metrics = answered ? metricsIn(await get(`${url}/status`, timeout)) : undefined
+  return {
+    answered,
+    bytesServed: metrics?.bytes_served_total ?? null,
+    requests: metrics?.requests_total ?? null,
+    written: pid === null ? null : await writtenBy(pid),
+  }
+}
+
+async function get(url: string, timeout: number): Promise<unknown> {
+  try {
+    const { request } = await import('undici')
+    const { body } = await request(url, { signal: AbortSignal.timeout(timeout) })
+    return JSON.parse(await body.text()) as unknown
+  } catch (thrown) {
+    // An answer that is not JSON is an answer.
+    return thrown instanceof SyntaxError ? null : undefined
+  }
+}
+
+function metricsIn(status: unknown): { bytes_served_total?: number; requests_total?: number } | undefined {
+  return (status as { metrics?: object } | null | undefined)?.metrics
+}
+
+/** `wchar` of /proc/<pid>/io (kernel: Documentation/filesystems/proc.rst). */
+async function writtenBy(pid: number): Promise<number | null> {
+  const text = await readFile(`/proc/${pid}/io`, 'latin1').catch(() => '')
+  const written = /^wchar: (\d+)$/m.exec(text)?.[1]
+  return written === undefined ? null : Number(written)
+}
+
+/** Whether some other program listens on a port: what answers there would be taken for plasmd. */
+export function portTaken(port: number): Promise<boolean> {
+  return new Promise((taken) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) => taken(error.code === 'EADDRINUSE'))
+    server.listen(port, '0.0.0.0', () => server.close(() => taken(false)))
+  })
+}

@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openLogFile } from './log-file.ts'
+import { endOrphan, forgetChild, rememberChild } from './plasmd-orphan.ts'
+import { type Probe, portTaken, probePlasmd } from './plasmd-probe.ts'
+import type { PlasmdView, ServiceOwner } from './service-owner.ts'
+import {
+  NOT_STARTED,
+  SUPERVISION_LIMITS,
+  type SupervisionEvent,
+  type SupervisionLimits,
+  supervise,
+} from './supervise.ts'
+
+/** While it starts, readiness waits for its answer; afterwards a look now and then is enough. */
+const LOOK_EVERY_MS = 100
+const LOOK_RUNNING_EVERY_MS = 3000
+const PROBE_TIMEOUT_MS = 2000
+
+export interface PlasmdProcess {
+  /** Program, and arguments before `serve`. */
+  readonly command: readonly [string, ...string[]]
+  /** Arguments of `serve`. */
+  readonly args: readonly string[]
+  readonly port: number
+  readonly logFile: string
+  readonly pidFile: string
+  readonly limits: SupervisionLimits | undefined
+}
+
+/** What `lastExit` says when plasmd was not even started. */
+export const portInUse = (port: number): string => `port ${port} is in use by another program`
+
+/** plasmd as the agent's own child: does what `supervise` decides, and tells it what happens. */
+export function ownPlasmd(spec: PlasmdProcess): ServiceOwner {
+  const limits = spec.limits ?? SUPERVISION_LIMITS
+  const lookRunningEvery = Math.min(LOOK_RUNNING_EVERY_MS, limits.hungAfter / 5)
+  const probeTimeout = Math.min(PROBE_TIMEOUT_MS, limits.hungAfter / 5)
+  const url = `http://127.0.0.1:${spec.port}`
+  const listeners = new Set<() => void>()
+  let state = NOT_STARTED
+  let probe: Probe | undefined
+  let kill: (signal: NodeJS.Signals) => void = () => {}
+
+  const tell = (event: SupervisionEvent) => {
+    const before = state
+    const next = supervise(state, event, performance.now(), limits)
+    state = next.state
+    for (const action of next.actions) {
+      if (action.do === 'spawn') void run()
+      else kill(action.signal)
+    }
+    if (before.phase === state.phase && before.pid === state.pid) return
+    if (state.phase !== 'running') probe = undefined
+    for (const listener of listeners) listener()
+  }
+
+  /** One life of plasmd. */
+  const run = async () => {
+    try {
+      await endOrphan(spec.pidFile)
+      if (await portTaken(spec.port)) return tell({ type: 'exited', how: portInUse(spec.port) })
+      const child = await spawnPlasmd(spec)
+      kill = child.kill
+      if (child.pid !== undefined) {
+        rememberChild(spec.pidFile, child.pid)
+        tell({ type: 'spawned', pid: child.pid })
+      }
+      const how = await child.ended
+      forgetChild(spec.pidFile)
+      tell({ type: 'exited', how })
+    } catch (thrown) {
+      tell({ type: 'exited', how: (thrown as Error).message })
+    }
+  }
+
+  const lookWhileNeeded = async () => {
+    while (state.phase !== 'stopped') {
+      await look()
+      await sleep(state.phase === 'running' ? lookRunningEvery : LOOK_EVERY_MS, undefined, { ref: false })
+    }
+  }
+  const look = async () => {
+    const { pid, phase } = state
+    if (pid !== null && (phase === 'starting' || phase === 'running')) {
+      const found = await probePlasmd(url, pid, probeTimeout)
+      if (pid !== state.pid) return
+      probe = found.answered ? found : undefined
+      tell({ type: 'probed', answered: found.answered, written: found.written })
+    }
+    tell({ type: 'tick' })
+  }
+
+  return {
+    managedBy: 'agent',
+    start() {
+      if (state.phase !== 'stopped') return
+      tell({ type: 'start' })
+      void lookWhileNeeded()
+    },
+    onChange: (listener) => void listeners.add(listener),
+    stop: () =>
+      new Promise((stopped) => {
+        const whenStopped = () => state.phase === 'stopped' && stopped()
+        listeners.add(whenStopped)
+        tell({ type: 'stop' })
+        whenStopped()
+      }),
+    view(): PlasmdView {
+      const { phase, pid, startedAt, restarts, lastExit } = state
+      return {
+        state: phase === 'stopping' ? 'stopped' : phase,
+        pid,
+        startedAt: startedAt === null ? null : new Date(performance.timeOrigin + startedAt).toISOString(),
+        restarts,
+        lastExit,
+        bytesServed: probe?.bytesServed ?? null,
+        requests: probe?.requests ?? null,
+      }
+    },
+  }
+}
+
+interface Child {
+  readonly pid: number | undefined
+  kill(signal: NodeJS.Signals): void
+  /** How it ended, in words; never rejects. */
+  readonly ended: Promise<string>
+}
+
+/** execa reports a signal's death as such and ends the child when the agent exits. */
+async function spawnPlasmd({ command: [program, ...before], args, logFile }: PlasmdProcess): Promise<Child> {
+  const { execa } = await import('execa')
+  const log = openLogFile(logFile)
+  const child = execa(program, [...before, 'serve', ...args], {
+    stdin: 'ignore',
+    // The environment is input too (DESIGN decision 3).
+    env: { PATH: process.env.PATH, HOME: '/', LANG: 'C' },
+    extendEnv: false,
+    reject: false,
+    buffer: false,
+  })
+  for (const output of [child.stdout, child.stderr]) output.on('data', (text) => log.write(String(text)))
+  return {
+    pid: child.pid,
+    kill: (signal) => void child.kill(signal),
+    ended: child.then(({ exitCode, signal, originalMessage }) => {
+      if (signal) return `killed by ${signal}`
+      return exitCode === undefined ? `it did not start: ${originalMessage}` : `exit code ${exitCode}`
+    }),
+  }
+}

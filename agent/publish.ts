@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto'
+import { lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
+import { storePaths } from '../service/store-layout.ts'
+import { ensureDirectory, PUBLIC_FILE, syncDirectory, writeWhole } from './store-files.ts'
+import type { VerifiedManifest } from './verify.ts'
+
+const INCOMING = '.incoming-'
+
+/** A boot set that lies whole in the store and is what its channel and arch point to. */
+export interface StoredSet {
+  readonly verified: VerifiedManifest
+  /** `<store>/.sets/<digest hex>` */
+  readonly dir: string
+}
+
+/** Where a set is written before it counts; hidden, on the store's own filesystem, so that a rename is enough. */
+export async function createIncoming(root: string, id: string = randomUUID()): Promise<string> {
+  const dir = join(storePaths(root).sets, `${INCOMING}${id}`)
+  await ensureDirectory(dir)
+  return dir
+}
+
+/** Removes what an agent that was killed left half written, except `keep`. */
+export async function removeLeftovers(root: string, keep?: string): Promise<void> {
+  const { sets } = storePaths(root)
+  for (const name of await readdir(sets).catch(() => [])) {
+    const dir = join(sets, name)
+    if (name.startsWith(INCOMING) && dir !== keep) await rm(dir, { recursive: true })
+  }
+}
+
+/**
+ * Makes a directory with all of a set's artifacts the set that is served (DESIGN decision 7). Readers see the old set or
+ * the new one. Doing it again changes nothing.
+ * @param dir an incoming directory, or the set's own
+ */
+export async function publish(root: string, dir: string, verified: VerifiedManifest): Promise<StoredSet> {
+  const { manifest, digest, bytes, file } = verified
+  const paths = storePaths(root)
+  const home = paths.set(digest)
+  await writeWhole(join(dir, file), bytes, PUBLIC_FILE)
+  if (dir !== home) await rename(dir, home)
+  await syncDirectory(paths.sets)
+  await swapLink(paths.link(manifest.channel, manifest.arch), home)
+  return { verified, dir: home }
+}
+
+async function swapLink(link: string, home: string): Promise<void> {
+  await mkdir(dirname(link), { recursive: true, mode: 0o755 })
+  const temporary = join(dirname(link), `.${randomUUID()}`)
+  await symlink(relative(dirname(link), home), temporary)
+  await rename(temporary, link)
+  await syncDirectory(dirname(link))
+}
+
+/** Takes a set out of service. Its files stay, for whoever wants to know what went wrong. */
+export async function unpublish(root: string, { verified }: StoredSet): Promise<void> {
+  const link = storePaths(root).link(verified.manifest.channel, verified.manifest.arch)
+  await rm(link, { force: true })
+}
+
+/** Removes every whole set but the one that is served: in a guest the store is RAM. */
+export async function removeOthers(root: string, { dir }: StoredSet): Promise<void> {
+  const { sets } = storePaths(root)
+  for (const name of await readdir(sets)) {
+    if (join(sets, name) !== dir && !name.startsWith(INCOMING)) await rm(join(sets, name), { recursive: true })
+  }
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  )
+}

@@ -1,0 +1,86 @@
+import { chmod, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { setBytes } from '../service/manifest.ts'
+import { storePaths } from '../service/store-layout.ts'
+import type { BootRecord } from './boot-record.ts'
+import { exists, type StoredSet } from './publish.ts'
+import { PRIVATE_FILE, PUBLIC_FILE, readRegular, writeWhole } from './store-files.ts'
+
+const RECORD_MAX_BYTES = 1024 * 1024
+
+/** Beside the sets and hidden: never served. */
+export const recordFile = (root: string): string => join(root, '.boot-record.json')
+
+/** What is read from a record here; the rest is passed on as it came. */
+const recordSchema = v.looseObject({
+  version: v.literal(1),
+  machine: v.string(),
+  generation: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  provider: v.looseObject({ url: v.string(), generation: v.number(), discoveredBy: v.string() }),
+  set: v.looseObject({ manifestDigest: v.string() }),
+  budget: v.looseObject({ totalMiB: v.number() }),
+  lowestAvailableMiB: v.number(),
+})
+
+/** Moves the record out of the handover directory. */
+export async function keepRecord(root: string, handedOver: string): Promise<void> {
+  if (!(await exists(handedOver))) return
+  await chmod(handedOver, PRIVATE_FILE)
+  await rename(handedOver, recordFile(root))
+}
+
+/** The record of this machine's boot; undefined when there is none or it is not one. A bad record must not stop serving. */
+export async function readRecord(root: string): Promise<BootRecord | undefined> {
+  try {
+    const bytes = await readRegular(recordFile(root), RECORD_MAX_BYTES)
+    if (!bytes) return undefined
+    const record: unknown = JSON.parse(bytes.toString('utf8'))
+    return v.is(recordSchema, record) ? (record as unknown as BootRecord) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export interface Origin {
+  readonly runId: string | null
+  readonly machine: string
+  readonly bootId: string
+  /** Where a set came from that no boot record tells of: an inbox. */
+  readonly inbox: string
+}
+
+/**
+ * The record for the set that is served. A set out of an inbox was fetched by another program: then the machine keeps its
+ * own generation and lineage, or, where it has none, counts as booted from an origin (a provider that does not say is one).
+ */
+export function recordFor(set: StoredSet, stored: BootRecord | undefined, origin: Origin): BootRecord {
+  if (stored?.set.manifestDigest === set.verified.digest) return stored
+  const described = describe(set)
+  if (stored) return { ...stored, set: described }
+  return {
+    version: 1,
+    runId: origin.runId,
+    machine: origin.machine,
+    generation: 1,
+    provider: { url: `file://${origin.inbox}`, name: null, generation: 0, discoveredBy: 'static' },
+    set: described,
+    handover: 'refetch',
+    budget: { totalMiB: 0, availableMiB: 0, needMiB: 0, rootfsFreeMiB: 0, initrdMiB: 0, kernelMiB: 0 },
+    lowestAvailableMiB: Number.MAX_SAFE_INTEGER,
+    fetchBootId: origin.bootId,
+    bootNonce: '',
+    candidates: [],
+    timings: [],
+  }
+}
+
+function describe({ verified: { manifest, digest } }: StoredSet): BootRecord['set'] {
+  const { channel, arch, version, sequence } = manifest
+  return { manifestDigest: digest, channel, arch, version, sequence, bytes: setBytes(manifest) }
+}
+
+/** Tells plasmd who it is (service/store-layout.ts): clients rank by it. */
+export async function writeProviderFile(root: string, { machine, generation }: BootRecord): Promise<void> {
+  await writeWhole(storePaths(root).provider, `${JSON.stringify({ machine, generation })}\n`, PUBLIC_FILE)
+}

@@ -1,0 +1,30 @@
+import type { ServiceManager } from './status-file.ts'
+import type { SupervisedPhase } from './supervise.ts'
+
+/** What is known about the plasmd that serves this machine's store. */
+export interface PlasmdView {
+  readonly state: Exclude<SupervisedPhase, 'stopping'>
+  readonly pid: number | null
+  /** RFC 3339. */
+  readonly startedAt: string | null
+  readonly restarts: number
+  readonly lastExit: string | null
+  /** Its own counters; null while it does not answer. */
+  readonly bytesServed: number | null
+  readonly requests: number | null
+}
+
+/**
+ * The one owner of plasmd's restarts (DESIGN decision 10). The agent as parent is the driver here; systemd and OpenRC's
+ * supervise-daemon are two more behind the same interface.
+ */
+export interface ServiceOwner {
+  readonly managedBy: ServiceManager
+  /** Asks for a running plasmd; asking again changes nothing. */
+  start(): void
+  view(): PlasmdView
+  /** Called after every change of state. */
+  onChange(listener: () => void): void
+  /** Ends plasmd and waits until it is gone. */
+  stop(): Promise<void>
+}
