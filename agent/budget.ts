@@ -1,0 +1,93 @@
+import { PlasmError } from '../service/errors.ts'
+import { type Manifest, setBytes } from '../service/manifest.ts'
+import type { MemoryBudget } from './boot-record.ts'
+import type { Memory } from './memory.ts'
+
+const MIB = 1024 * 1024
+
+/** What the agent itself, kexec and the kernel's page tables take while the set is loaded, MiB. */
+const AGENT_MIB = 48
+/** The unpacked base in the next kernel's root (busybox, modules, init), MiB. */
+const BASE_MIB = 16
+/** The next kernel itself and its early allocations, MiB. */
+const NEXT_KERNEL_MIB = 64
+/** Prefix of an initramfs built here, before its layout is known: ~3 MB. */
+const PREFIX_ESTIMATE_BYTES = 8 * MIB
+
+/** The sizes that a boot needs, bytes. */
+export interface BootSizes {
+  /** Prefix of the new initrd. */
+  readonly prefixBytes: number
+  readonly setBytes: number
+  readonly kernelBytes: number
+}
+
+/** Sizes before the initramfs's layout is known; prefixes longer than the estimate are counted once it is. */
+export function estimatedSizes(manifest: Manifest): BootSizes {
+  return sizesOf(manifest, Math.min(PREFIX_ESTIMATE_BYTES, manifest.artifacts.initramfs.size_bytes))
+}
+
+export function sizesOf(manifest: Manifest, prefixBytes: number): BootSizes {
+  return { prefixBytes, setBytes: setBytes(manifest), kernelBytes: manifest.artifacts.kernel.size_bytes }
+}
+
+/** @param scratchFreeBytes room on the filesystem of the scratch files */
+export function budgetOf(sizes: BootSizes, memory: Memory, scratchFreeBytes: number): MemoryBudget {
+  const initrdMiB = mebibytes(sizes.prefixBytes + sizes.setBytes)
+  const kernelMiB = mebibytes(sizes.kernelBytes)
+  return {
+    totalMiB: memory.totalMiB,
+    availableMiB: memory.availableMiB,
+    needMiB: 2 * initrdMiB + 2 * kernelMiB + AGENT_MIB,
+    rootfsFreeMiB: Math.floor(scratchFreeBytes / MIB),
+    initrdMiB,
+    kernelMiB,
+  }
+}
+
+/**
+ * Counts whether a boot set fits (DESIGN decision 5).
+ *
+ * - now: the new initrd and the kernel as files on a tmpfs, kexec's own copies of both, the agent;
+ * - after kexec, while the initrd is unpacked: the initrd and what it becomes; and the root tmpfs (half of RAM, kernel:
+ *   Documentation/filesystems/ramfs-rootfs-initramfs.rst) must hold the base and the carried set, since what does not fit is
+ *   lost silently.
+ *
+ * @throws PlasmError `memory-too-small` | `scratch-too-small` (facts: the budget)
+ */
+export function checkBudget(sizes: BootSizes, memory: Memory, scratchFreeBytes: number): MemoryBudget {
+  const budget = budgetOf(sizes, memory, scratchFreeBytes)
+  const { initrdMiB, kernelMiB } = budget
+  const carriedMiB = mebibytes(sizes.setBytes)
+  if (budget.needMiB > budget.availableMiB) {
+    throw tooSmall(budget, `loading this set takes ${budget.needMiB} MiB, and ${budget.availableMiB} MiB are available`)
+  }
+  const rootMiB = Math.floor(memory.totalMiB / 2)
+  if (BASE_MIB + carriedMiB > rootMiB) {
+    throw tooSmall(
+      budget,
+      `the next root holds ${rootMiB} MiB (half of RAM), and ${BASE_MIB + carriedMiB} MiB go there`,
+    )
+  }
+  const unpackingMiB = initrdMiB + BASE_MIB + carriedMiB + NEXT_KERNEL_MIB
+  if (unpackingMiB > memory.totalMiB) {
+    throw tooSmall(budget, `unpacking after kexec takes ${unpackingMiB} MiB of ${memory.totalMiB} MiB`)
+  }
+  if (initrdMiB + kernelMiB > budget.rootfsFreeMiB) {
+    throw new PlasmError(
+      'scratch-too-small',
+      `the new initrd and kernel take ${initrdMiB + kernelMiB} MiB, and ${budget.rootfsFreeMiB} MiB are free for them`,
+      { facts: { ...budget }, hint: 'give the machine more memory, or mount /run with a larger size' },
+    )
+  }
+  return budget
+}
+
+const mebibytes = (bytes: number) => Math.ceil(bytes / MIB)
+
+function tooSmall(budget: MemoryBudget, why: string): PlasmError {
+  return new PlasmError('memory-too-small', `too little memory: ${why}`, {
+    facts: { ...budget },
+    hint: 'give the machine more memory, or publish a smaller boot set',
+  })
+}

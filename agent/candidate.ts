@@ -1,0 +1,49 @@
+import type { DiscoverySource } from './boot-record.ts'
+
+/** A place to ask, as discovery found it. What it claims about itself is only a claim (DESIGN decision 2). */
+export interface Candidate {
+  /** Base URL without a trailing slash. */
+  readonly url: string
+  readonly source: DiscoverySource
+  readonly name: string | null
+  /** As advertised, or null where the advertisement does not say. */
+  readonly generation: number | null
+}
+
+/** A place that discovery found and will not ask, with the reason in words. */
+export interface RejectedCandidate extends Candidate {
+  readonly reason: string
+}
+
+/**
+ * Why an advertised IPv4 address cannot be another machine's provider.
+ * @param own this machine's addresses
+ * @returns undefined when it can
+ */
+export function addressProblem(address: string, port: number, own: ReadonlySet<string>): string | undefined {
+  const first = Number(address.split('.', 1)[0])
+  if (!Number.isInteger(port) || port < 1 || port > 65535) return `port ${port} is not a port`
+  if (first === 0) return `${address} is an unspecified address`
+  if (first === 127) return `${address} is a loopback address`
+  if (first >= 224 && first <= 239) return `${address} is a multicast address`
+  if (first >= 240) return `${address} is a reserved or broadcast address`
+  if (own.has(address)) return `${address} is this machine itself`
+  return undefined
+}
+
+/** How long discovery waits for more once somebody has answered; peers spare the origin (DESIGN decision 2). */
+export const SETTLING = { afterBootedMs: 250, afterOriginMs: 600 }
+
+/**
+ * When discovery stops waiting for more candidates.
+ * @param found candidates with the time at which each came, milliseconds
+ * @returns the time, or undefined while there is no candidate
+ */
+export function settledAt(
+  found: ReadonlyArray<{ readonly at: number; readonly generation: number | null }>,
+): number | undefined {
+  if (found.length === 0) return undefined
+  const first = Math.min(...found.map(({ at }) => at)) + SETTLING.afterOriginMs
+  const booted = found.filter(({ generation }) => generation !== null && generation >= 1).map(({ at }) => at)
+  return Math.min(first, ...booted.map((at) => at + SETTLING.afterBootedMs))
+}

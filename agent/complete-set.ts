@@ -1,0 +1,19 @@
+import { artifactsOf } from '../service/manifest.ts'
+import type { SetWriter } from './set-writer.ts'
+
+/** Not exported: only {@link completeSet} can make a {@link CompleteSet}. */
+const complete: unique symbol = Symbol('complete')
+
+/** A boot set of which every byte is verified and in its place. */
+export interface CompleteSet {
+  readonly [complete]: true
+  readonly writer: SetWriter
+}
+
+/** @throws Error when a caller has not written every artifact to its end: a mistake of ours, not of the input */
+export function completeSet(writer: SetWriter): CompleteSet {
+  for (const { role, size_bytes } of artifactsOf(writer.verified.manifest)) {
+    if (writer.kept.get(role) !== size_bytes) throw new Error(`${role} is not complete`)
+  }
+  return { [complete]: true, writer }
+}

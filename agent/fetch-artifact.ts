@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { PlasmError } from '../service/errors.ts'
+import type { ManifestArtifact } from '../service/manifest.ts'
+import { type ArtifactReceiver, createReceiver } from './artifact-receiver.ts'
+import type { ProviderConnection, TransferLimits } from './http-body.ts'
+import { readFrom } from './http-range.ts'
+import type { SetWriter } from './set-writer.ts'
+
+/** Failures of the way, not of the provider's data: the same provider may finish what it began. */
+const WORTH_ANOTHER_TRY = new Set(['transfer-broken', 'body-too-short', 'provider-busy'])
+
+/**
+ * Fetches what is still missing of one artifact from one provider, resuming with a range where a transfer breaks.
+ * @throws PlasmError of http-range.ts, artifact-receiver.ts or set-writer.ts; what was verified stays in `writer.kept`
+ */
+export async function fetchArtifact(
+  connection: ProviderConnection,
+  artifact: ManifestArtifact & { readonly role: string },
+  writer: SetWriter,
+  limits: TransferLimits,
+  onBytes: (position: number) => void,
+): Promise<void> {
+  const { role, size_bytes: size, download_url: path } = artifact
+  let verifiedSinceFailure = false
+  const receiver = createReceiver(artifact, {
+    role,
+    provider: connection.url,
+    from: writer.kept.get(role) ?? 0,
+    write: (offset, block) => writer.write(role, offset, block),
+    onVerified(bytes) {
+      writer.kept.set(role, bytes)
+      verifiedSinceFailure = true
+    },
+  })
+  for (let failures = 0; receiver.position() < size; ) {
+    try {
+      await receive(connection, path, size, receiver, onBytes)
+    } catch (thrown) {
+      receiver.interrupted()
+      failures = verifiedSinceFailure ? 1 : failures + 1
+      verifiedSinceFailure = false
+      if (!isWorthAnotherTry(thrown) || failures >= limits.tries) throw thrown
+      await sleep(pauseBefore(thrown, failures, limits))
+    }
+  }
+}
+
+function receive(
+  connection: ProviderConnection,
+  path: string,
+  size: number,
+  receiver: ArtifactReceiver,
+  onBytes: (position: number) => void,
+): Promise<void> {
+  return readFrom(connection, path, { from: receiver.position(), size }, (data) => {
+    receiver.push(data)
+    onBytes(receiver.position())
+  })
+}
+
+function isWorthAnotherTry(thrown: unknown): thrown is PlasmError {
+  return thrown instanceof PlasmError && WORTH_ANOTHER_TRY.has(thrown.code)
+}
+
+function pauseBefore(thrown: PlasmError, failures: number, { pauseMs }: TransferLimits): number {
+  const { retryAfterSeconds } = thrown.facts
+  return typeof retryAfterSeconds === 'number' ? retryAfterSeconds * 1000 : pauseMs * 2 ** (failures - 1)
+}

@@ -1,0 +1,50 @@
+import { artifactsOf, setBytes } from '../service/manifest.ts'
+import { type CompleteSet, completeSet } from './complete-set.ts'
+import { fetchArtifact } from './fetch-artifact.ts'
+import { connectProvider, TRANSFER_LIMITS, type TransferLimits } from './http-body.ts'
+import type { SetWriter } from './set-writer.ts'
+
+const PROGRESS_EVERY_MS = 500
+
+export interface FetchProgress {
+  readonly bytes: number
+  readonly totalBytes: number
+}
+
+/**
+ * Fetches what is still missing of a set from one provider, straight into its place in the new initrd. The initramfs comes
+ * first: its beginning tells where everything goes.
+ * @throws PlasmError the provider's or the scratch files'; `writer` keeps what is verified, for the next provider
+ */
+export async function fetchSet(
+  url: string,
+  writer: SetWriter,
+  onProgress: (progress: FetchProgress) => void,
+  limits: TransferLimits = TRANSFER_LIMITS,
+): Promise<CompleteSet> {
+  const { manifest } = writer.verified
+  const totalBytes = setBytes(manifest)
+  const artifacts = [...artifactsOf(manifest)].sort(
+    (a, b) => Number(b.role === 'initramfs') - Number(a.role === 'initramfs'),
+  )
+  const keptOf = (role: string) => writer.kept.get(role) ?? 0
+  let told = performance.now()
+  const connection = await connectProvider(url, limits)
+  try {
+    for (const artifact of artifacts) {
+      const others = artifacts
+        .filter(({ role }) => role !== artifact.role)
+        .reduce((sum, { role }) => sum + keptOf(role), 0)
+      await fetchArtifact(connection, artifact, writer, limits, (position) => {
+        const now = performance.now()
+        if (now - told < PROGRESS_EVERY_MS) return
+        told = now
+        onProgress({ bytes: others + position, totalBytes })
+      })
+    }
+    onProgress({ bytes: totalBytes, totalBytes })
+    return completeSet(writer)
+  } finally {
+    await connection.close()
+  }
+}

@@ -1,0 +1,82 @@
+import type { Dispatcher } from 'undici'
+import { PlasmError } from '../service/errors.ts'
+import { broken, type ProviderConnection, statusError, tooLong } from './http-body.ts'
+
+/** Longest pause that a busy provider may ask for, seconds. */
+const RETRY_AFTER_MAX_SECONDS = 5
+
+/**
+ * Reads a file of known size from a byte on, to its end.
+ * @param size the whole file's length, bytes, as the verified manifest says
+ * @param take gets the bytes from `from` on, in order
+ * @throws PlasmError worth another try: `transfer-broken`, `body-too-short`, `provider-busy`; not worth one: `http-status`,
+ * `wrong-length`, `body-too-long`; and whatever `take` throws
+ */
+export async function readFrom(
+  connection: ProviderConnection,
+  path: string,
+  { from, size }: { from: number; size: number },
+  take: (data: Buffer) => void,
+): Promise<void> {
+  const url = `${connection.url}${path}`
+  const response = await broken(url, () => connection.get(path, from > 0 ? { range: `bytes=${from}-` } : {}))
+  // A body that is left unread ends with an error of its own, which is nobody's concern.
+  response.body.on('error', () => {})
+  try {
+    const start = checkHead(url, response, { from, size })
+    await broken(url, () => readBody(url, response.body, { start, from, size }, take))
+  } finally {
+    response.body.destroy()
+  }
+}
+
+/** @returns the offset at which the body begins: 0 for a 200, since a provider may ignore ranges (RFC 9110, 14.2) */
+function checkHead(
+  url: string,
+  response: Dispatcher.ResponseData,
+  { from, size }: { from: number; size: number },
+): number {
+  const { statusCode: status, headers } = response
+  if (status === 503) throw busy(url, Number(headers['retry-after'] ?? 1))
+  if (status !== 200 && !(status === 206 && from > 0)) throw statusError(url, status)
+  const start = status === 206 ? from : 0
+  if (status === 206) {
+    const expected = `bytes ${from}-${size - 1}/${size}`
+    if (headers['content-range'] !== expected) throw wrongLength(url, expected, String(headers['content-range']))
+  }
+  const length = headers['content-length']
+  if (length !== undefined && Number(length) !== size - start) throw wrongLength(url, `${size - start}`, String(length))
+  return start
+}
+
+async function readBody(
+  url: string,
+  body: AsyncIterable<Buffer>,
+  { start, from, size }: { start: number; from: number; size: number },
+  take: (data: Buffer) => void,
+): Promise<void> {
+  let at = start
+  for await (const data of body) {
+    if (at + data.length > size) throw tooLong(url, size - start)
+    const known = Math.min(Math.max(0, from - at), data.length)
+    if (known < data.length) take(known === 0 ? data : data.subarray(known))
+    at += data.length
+  }
+  if (at === size) return
+  throw new PlasmError('body-too-short', `${url} ended after ${at} of ${size} bytes`, {
+    facts: { url, expected: size, found: at },
+  })
+}
+
+function busy(url: string, retryAfter: number): PlasmError {
+  const seconds = retryAfter >= 0 && retryAfter <= RETRY_AFTER_MAX_SECONDS ? retryAfter : RETRY_AFTER_MAX_SECONDS
+  return new PlasmError('provider-busy', `${url} has as many transfers as it takes`, {
+    facts: { url, retryAfterSeconds: seconds },
+  })
+}
+
+function wrongLength(url: string, expected: string, found: string): PlasmError {
+  return new PlasmError('wrong-length', `${url} announces ${found} where ${expected} was expected`, {
+    facts: { url, expected, found },
+  })
+}

@@ -1,0 +1,47 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { checkBudget, sizesOf } from './budget.ts'
+import type { PreflightFacts } from './preflight.ts'
+import { createSetWriter, deleteScratch, type SetWriter } from './set-writer.ts'
+import type { VerifiedManifest } from './verify.ts'
+
+/**
+ * Holds the one set that is being fetched, from provider to provider and from attempt to attempt. A set with another
+ * manifest digest takes its place: sets are never mixed.
+ */
+export interface Workbench {
+  readonly directory: string
+  readonly files: { readonly initrd: string; readonly kernel: string }
+  /** Drops a set that is not this one. @returns bytes that this one holds already */
+  makeRoom(verified: VerifiedManifest): number
+  /** The writer of this set, as far as it got. Refuses once the exact sizes are known and do not fit. */
+  writer(verified: VerifiedManifest, facts: PreflightFacts): SetWriter
+  clear(): void
+}
+
+/** @param directory root's own; made when it is not there */
+export function createWorkbench(directory: string): Workbench {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const files = { initrd: join(directory, 'initrd'), kernel: join(directory, 'kernel') }
+  let current: SetWriter | undefined
+  const clear = () => {
+    current?.discard()
+    current = undefined
+    deleteScratch(files)
+  }
+  return {
+    directory,
+    files,
+    clear,
+    makeRoom({ digest }) {
+      if (current?.verified.digest !== digest) clear()
+      return current?.heldBytes() ?? 0
+    },
+    writer(verified, { memory, scratchFreeBytes }) {
+      current ??= createSetWriter(verified, files, {
+        onPlan: ({ prefixBytes }) => checkBudget(sizesOf(verified.manifest, prefixBytes), memory, scratchFreeBytes),
+      })
+      return current
+    },
+  }
+}
