@@ -4,7 +4,7 @@ import { asPlasmError, EXIT } from '../service/errors.ts'
 import { buildInfo } from '../service/version.ts'
 import { createCandidateLog } from './candidate-log.ts'
 import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
-import { type DiscoverLimits, discover } from './discover.ts'
+import { type DiscoverOptions, discover } from './discover.ts'
 import { fetchManifests } from './fetch-manifests.ts'
 import { fetchSet } from './fetch-set.ts'
 import { handOver } from './handover.ts'
@@ -36,7 +36,7 @@ export interface BootParts {
   readonly trustFile?: string
   readonly scratchDirectory?: string
   readonly kexecLoadDisabledFile?: string
-  readonly discoverLimits?: DiscoverLimits
+  readonly discovery?: DiscoverOptions
   readonly transferLimits?: TransferLimits
   /** Ends the attempts. */
   readonly signal?: AbortSignal
@@ -92,7 +92,7 @@ async function readEverything({ sources, trustFile }: BootParts) {
 async function attempt(attempts: Attempts): Promise<never> {
   const { parts, runner, config, policy, failures } = attempts
   const log = createCandidateLog(runner.emit)
-  const candidates = await runner.step('discover', () => discover(config, log.found, parts.discoverLimits))
+  const candidates = await runner.step('discover', () => discover(config, log.found, parts.discovery))
   const answered = await runner.step('manifests', async () =>
     onlyAnswered(await fetchManifests(candidates, config), log),
   )

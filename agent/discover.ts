@@ -7,12 +7,14 @@ import { judgeInstance } from './dns-sd.ts'
 import { browse } from './mdns-browse.ts'
 import { ownAddresses } from './own-addresses.ts'
 
-export interface DiscoverLimits {
+export interface DiscoverOptions {
   /** How long to look for the first candidate. */
   readonly deadlineMs: number
+  /** The addresses whose links are browsed. */
+  readonly addresses: () => ReadonlySet<string>
 }
 
-export const DISCOVER_LIMITS: DiscoverLimits = { deadlineMs: 10_000 }
+export const DISCOVERY: DiscoverOptions = { deadlineMs: 10_000, addresses: ownAddresses }
 const TICK_MS = 25
 const STATIC_RETRY_MS = 200
 
@@ -26,7 +28,7 @@ const STATIC_RETRY_MS = 200
 export async function discover(
   config: Pick<AgentConfig, 'providers' | 'channel' | 'arch'>,
   onFound: (found: Candidate | RejectedCandidate) => void,
-  { deadlineMs }: DiscoverLimits = DISCOVER_LIMITS,
+  { deadlineMs, addresses }: DiscoverOptions = DISCOVERY,
 ): Promise<readonly Candidate[]> {
   const stop = new AbortController()
   const startedAt = performance.now()
@@ -47,7 +49,7 @@ export async function discover(
     onFound(candidate)
   }
   const searches = [
-    browse((instance) => consider(judgeInstance(instance, config, ownAddresses())), stop.signal),
+    browse(addresses, (instance) => consider(judgeInstance(instance, config, addresses())), stop.signal),
     ...config.providers.map((url) => waitFor(url, consider, stop.signal)),
   ]
   try {
@@ -56,7 +58,8 @@ export async function discover(
       const settled = settledAt([...found.values()])
       if (settled !== undefined && now >= settled)
         return [...found.values()].map(({ at: _, ...candidate }) => candidate)
-      if (settled === undefined && now - startedAt >= deadlineMs) throw noProvider(deadlineMs, rejected, config)
+      if (settled === undefined && now - startedAt >= deadlineMs)
+        throw noProvider(config, deadlineMs, rejected, addresses())
       await sleep(TICK_MS)
     }
   } finally {
@@ -91,17 +94,17 @@ function listens(url: string): Promise<boolean> {
 }
 
 function noProvider(
+  { providers, channel, arch }: Pick<AgentConfig, 'providers' | 'channel' | 'arch'>,
   deadlineMs: number,
   rejected: ReadonlyMap<string, string>,
-  { providers, channel, arch }: Pick<AgentConfig, 'providers' | 'channel' | 'arch'>,
+  own: ReadonlySet<string>,
 ): PlasmError {
   const silent = providers.map((url) => `${url}: does not answer`)
   const reasons = [...silent, ...[...rejected].map(([url, reason]) => `${url}: ${reason}`)]
-  const addresses = [...ownAddresses()]
   return new PlasmError('no-provider', `no provider for ${channel}/${arch} within ${deadlineMs / 1000} s`, {
-    facts: { deadlineMs, rejected: reasons, ownAddresses: addresses },
+    facts: { deadlineMs, rejected: reasons, ownAddresses: [...own] },
     hint:
-      addresses.length === 0
+      own.size === 0
         ? 'this machine has no IPv4 address: check DHCP'
         : 'start a provider on this link, let UDP 5353 multicast pass, or name one with phase.provider=http://host:8080',
   })

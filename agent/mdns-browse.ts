@@ -1,7 +1,6 @@
 import { createSocket } from 'node:dgram'
 import { encodeQuery, type Question } from './dns-query.ts'
 import { createInstanceTable, SERVICE, type ServiceInstance } from './dns-sd.ts'
-import { ownAddresses } from './own-addresses.ts'
 
 const GROUP = '224.0.0.251'
 const PORT = 5353
@@ -11,10 +10,14 @@ const QUERY_AT_MS = [0, 250, 1_000, 3_000, 6_000]
 const INTERFACES_EVERY_MS = 50
 
 /**
- * Browses for providers on every interface until aborted, calling back whenever an instance is complete or has changed.
+ * Browses for providers on every link that this machine has an address on, until aborted, calling back whenever an instance is complete or has changed.
  * Each interface has a socket of its own: with no default route, a group can be joined only by naming the interface.
  */
-export async function browse(onInstance: (instance: ServiceInstance) => void, signal: AbortSignal): Promise<void> {
+export async function browse(
+  addresses: () => ReadonlySet<string>,
+  onInstance: (instance: ServiceInstance) => void,
+  signal: AbortSignal,
+): Promise<void> {
   const { default: multicastDns } = await import('multicast-dns')
   const table = createInstanceTable()
   const seen = new Map<string, string>()
@@ -55,7 +58,7 @@ export async function browse(onInstance: (instance: ServiceInstance) => void, si
     })
   }
   const lookForInterfaces = () => {
-    for (const address of ownAddresses()) if (!closers.has(address)) listen(address)
+    for (const address of addresses()) if (!closers.has(address)) listen(address)
   }
   lookForInterfaces()
   const timer = setInterval(lookForInterfaces, INTERFACES_EVERY_MS)

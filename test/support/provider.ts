@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { hostArch } from '../../service/arch.ts'
@@ -18,6 +19,8 @@ export type Misbehave = (request: {
   readonly response: ServerResponse
   readonly seen: Seen
   readonly count: number
+  /** Ends the whole provider at once. */
+  readonly kill: () => void
 }) => boolean
 
 export interface TestProvider {
@@ -31,10 +34,14 @@ export interface TestProvider {
 /** A provider on loopback that speaks INTEROP's HTTP, except where a test has it misbehave. */
 export async function startProvider(
   set: TestSet,
-  about: { misbehave?: Misbehave; status?: Record<string, unknown>; channel?: string } = {},
+  about: { misbehave?: Misbehave; status?: Record<string, unknown>; channel?: string; port?: number } = {},
 ): Promise<TestProvider> {
   const base = `/${about.channel ?? 'stable'}/${hostArch()}/`
   const seen: Seen[] = []
+  const kill = () => {
+    server.closeAllConnections()
+    server.close()
+  }
   const server = createServer((request, response) => {
     const path = request.url ?? ''
     if (path === '/status' && about.status) return void response.end(JSON.stringify(about.status))
@@ -46,18 +53,19 @@ export async function startProvider(
     const entry: Seen = { path, from, sent: 0 }
     seen.push(entry)
     const count = seen.filter((other) => other.path === path).length
-    if (about.misbehave?.({ file, from, bytes, response, seen: entry, count })) return
+    if (about.misbehave?.({ file, from, bytes, response, seen: entry, count, kill })) return
     answer(response, bytes, from, entry)
   })
-  server.listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
+  server.listen(about.port ?? 0, '127.0.0.1')
+  await once(server, 'listening')
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
     artifactBytes: () => seen.reduce((sum, { sent }) => sum + sent, 0),
     async close() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
+      if (!server.listening) return
+      kill()
+      await once(server, 'close')
     },
   }
 }
