@@ -97,7 +97,10 @@ export function ownPlasmd(spec: PlasmdProcess): ServiceOwner {
       tell({ type: 'start' })
       void lookWhileNeeded()
     },
-    onChange: (listener) => void listeners.add(listener),
+    onChange(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
     stop: () =>
       new Promise((stopped) => {
         const whenStopped = () => state.phase === 'stopped' && stopped()

@@ -40,7 +40,11 @@ export async function publish(root: string, dir: string, verified: VerifiedManif
   const paths = storePaths(root)
   const home = paths.set(digest)
   await writeWhole(join(dir, file), bytes, PUBLIC_FILE)
-  if (dir !== home) await rename(dir, home)
+  if (dir !== home) {
+    // Only a set that was taken out of service can lie there already.
+    await rm(home, { recursive: true, force: true })
+    await rename(dir, home)
+  }
   await syncDirectory(paths.sets)
   await swapLink(paths.link(manifest.channel, manifest.arch), home)
   return { verified, dir: home }

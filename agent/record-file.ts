@@ -42,33 +42,33 @@ export async function readRecord(root: string): Promise<BootRecord | undefined> 
   }
 }
 
-export interface Origin {
+export interface Bystander {
   readonly runId: string | null
   readonly machine: string
   readonly bootId: string
-  /** Where a set came from that no boot record tells of: an inbox. */
-  readonly inbox: string
+  /** The directory where a set was found that no boot record tells of: an inbox, or the store. */
+  readonly directory: string
 }
 
 /**
  * The record for the set that is served. A set out of an inbox was fetched by another program: then the machine keeps its
  * own generation and lineage, or, where it has none, counts as booted from an origin (a provider that does not say is one).
  */
-export function recordFor(set: StoredSet, stored: BootRecord | undefined, origin: Origin): BootRecord {
+export function recordFor(set: StoredSet, stored: BootRecord | undefined, by: Bystander): BootRecord {
   if (stored?.set.manifestDigest === set.verified.digest) return stored
   const described = describe(set)
   if (stored) return { ...stored, set: described }
   return {
     version: 1,
-    runId: origin.runId,
-    machine: origin.machine,
+    runId: by.runId,
+    machine: by.machine,
     generation: 1,
-    provider: { url: `file://${origin.inbox}`, name: null, generation: 0, discoveredBy: 'static' },
+    provider: { url: `file://${by.directory}`, name: null, generation: 0, discoveredBy: 'static' },
     set: described,
     handover: 'refetch',
     budget: { totalMiB: 0, availableMiB: 0, needMiB: 0, rootfsFreeMiB: 0, initrdMiB: 0, kernelMiB: 0 },
     lowestAvailableMiB: Number.MAX_SAFE_INTEGER,
-    fetchBootId: origin.bootId,
+    fetchBootId: by.bootId,
     bootNonce: '',
     candidates: [],
     timings: [],
@@ -78,6 +78,10 @@ export function recordFor(set: StoredSet, stored: BootRecord | undefined, origin
 function describe({ verified: { manifest, digest } }: StoredSet): BootRecord['set'] {
   const { channel, arch, version, sequence } = manifest
   return { manifestDigest: digest, channel, arch, version, sequence, bytes: setBytes(manifest) }
+}
+
+export async function writeRecord(root: string, record: BootRecord): Promise<void> {
+  await writeWhole(recordFile(root), `${JSON.stringify(record)}\n`, PRIVATE_FILE)
 }
 
 /** Tells plasmd who it is (service/store-layout.ts): clients rank by it. */

@@ -23,8 +23,8 @@ export interface ServiceOwner {
   /** Asks for a running plasmd; asking again changes nothing. */
   start(): void
   view(): PlasmdView
-  /** Called after every change of state. */
-  onChange(listener: () => void): void
+  /** Called after every change of state. @returns what ends it */
+  onChange(listener: () => void): () => void
   /** Ends plasmd and waits until it is gone. */
   stop(): Promise<void>
 }

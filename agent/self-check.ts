@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { asPlasmError, PlasmError } from '../service/errors.ts'
+import { artifactsOf, MANIFEST_MAX_BYTES, type ManifestArtifact, sha256Of } from '../service/manifest.ts'
+import type { StoredSet } from './publish.ts'
+
+/** plasmd may hash a file before its first answer about it. */
+const HEADERS_TIMEOUT_MS = 60_000
+const BODY_TIMEOUT_MS = 20_000
+const READ_BYTES = 1024 * 1024
+
+type Artifact = ManifestArtifact & { readonly role: string }
+
+/** What was found to be served right: for which set, and which file each artifact was then, so that none is hashed twice. */
+export interface Proof {
+  readonly digest: string
+  readonly identities: ReadonlyMap<string, string>
+}
+
+/**
+ * Proves that what plasmd serves over HTTP is the set: the manifest's bytes, each artifact's size and digest (DESIGN
+ * decision 9: this is also the verification of what was adopted). One artifact after the other, so memory stays flat.
+ * @param before an earlier proof: artifacts whose file is still the same are asked for by HEAD only
+ * @throws PlasmError `self-check-mismatch` (facts: `artifact`, `expected`, `found`, `where`: `disk` when the stored file
+ * itself is wrong, else `server`) | `self-check-unreachable` (facts: `url`)
+ */
+export async function selfCheck(base: string, set: StoredSet, before?: Proof): Promise<Proof> {
+  const { manifest, digest, bytes, file } = set.verified
+  const place = `${base}/${manifest.channel}/${manifest.arch}`
+  await checkManifest(`${place}/${file}`, bytes)
+  const identities = new Map<string, string>()
+  for (const artifact of artifactsOf(manifest)) {
+    const path = join(set.dir, artifact.filename)
+    const identity = await identityOf(path)
+    const known =
+      before?.digest === digest && identity !== undefined && before.identities.get(artifact.role) === identity
+    await checkArtifact(`${place}/${artifact.filename}`, path, artifact, known ? 'HEAD' : 'GET')
+    if (identity !== undefined) identities.set(artifact.role, identity)
+  }
+  return { digest, identities }
+}
+
+/** {@link selfCheck} that remembers what it has proven, so that looking again costs little. */
+export function createSelfCheck(base: string): (set: StoredSet) => Promise<void> {
+  let proof: Proof | undefined
+  return async (set) => {
+    proof = await selfCheck(base, set, proof)
+  }
+}
+
+async function checkManifest(url: string, expected: Uint8Array): Promise<void> {
+  const found: Buffer[] = []
+  const answer = await ask(url, 'GET', (data) => {
+    if (found.length * 1024 < MANIFEST_MAX_BYTES) found.push(data)
+  })
+  if (answer.status === 200 && Buffer.concat(found).equals(expected)) return
+  const digest = answer.status === 200 ? sha256Of(Buffer.concat(found)) : `HTTP ${answer.status}`
+  throw mismatch('manifest', { expected: sha256Of(expected), found: digest, where: 'server' })
+}
+
+async function checkArtifact(url: string, path: string, artifact: Artifact, method: 'GET' | 'HEAD'): Promise<void> {
+  const { role, hash, size_bytes } = artifact
+  const digest = createHash('sha256')
+  const answer = await ask(url, method, (data) => digest.update(data))
+  if (answer.status >= 500) throw unreachable(url, `it answers ${answer.status}`)
+  const found =
+    answer.status !== 200
+      ? `HTTP ${answer.status}`
+      : answer.length !== size_bytes
+        ? `${answer.length} bytes`
+        : method === 'HEAD'
+          ? hash
+          : `sha256:${digest.digest('hex')}`
+  if (found === hash) return
+  const stored = await digestOfFile(path)
+  if (stored === hash) throw mismatch(role, { expected: hash, found, where: 'server' })
+  throw mismatch(role, { expected: hash, found: stored, where: 'disk' })
+}
+
+interface Answer {
+  readonly status: number
+  /** Content-Length, or NaN. */
+  readonly length: number
+}
+
+async function ask(url: string, method: 'GET' | 'HEAD', onData: (data: Buffer) => void): Promise<Answer> {
+  try {
+    const { request } = await import('undici')
+    const timeouts = { headersTimeout: HEADERS_TIMEOUT_MS, bodyTimeout: BODY_TIMEOUT_MS }
+    const { statusCode, headers, body } = await request(url, { method, ...timeouts })
+    // The 'data' event, not the iterator: 730 against 370 MiB/s hashed on loopback.
+    await new Promise<void>((ended, reject) => {
+      body.on('data', onData).on('end', ended).on('error', reject)
+    })
+    return { status: statusCode, length: Number(headers['content-length'] ?? Number.NaN) }
+  } catch (thrown) {
+    throw unreachable(url, (thrown as Error).message, thrown)
+  }
+}
+
+/** Which file this is: it changes when the file is replaced or written to. */
+async function identityOf(path: string): Promise<string | undefined> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined)
+  return found && [found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].join(':')
+}
+
+async function digestOfFile(path: string): Promise<string> {
+  const digest = createHash('sha256')
+  try {
+    for await (const data of createReadStream(path, { highWaterMark: READ_BYTES })) digest.update(data as Buffer)
+    return `sha256:${digest.digest('hex')}`
+  } catch (thrown) {
+    return `unreadable: ${asPlasmError(thrown).message}`
+  }
+}
+
+function mismatch(artifact: string, facts: { expected: string; found: string; where: 'disk' | 'server' }): PlasmError {
+  const blame = facts.where === 'disk' ? 'the stored file is wrong' : 'plasmd serves something else than is stored'
+  return new PlasmError('self-check-mismatch', `${artifact} is not what the manifest says: ${blame}`, {
+    facts: { artifact, ...facts },
+    hint:
+      facts.where === 'disk'
+        ? 'the set is taken out of service; boot this machine again, or put a good set into an inbox'
+        : 'look whether another program answers on the port of plasmd',
+  })
+}
+
+function unreachable(url: string, problem: string, cause?: unknown): PlasmError {
+  return new PlasmError('self-check-unreachable', `${url} cannot be read back: ${problem}`, { facts: { url }, cause })
+}

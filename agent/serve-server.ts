@@ -1,0 +1,138 @@
+import { join } from 'node:path'
+import type { BootRecord } from './boot-record.ts'
+import type { AgentLog } from './log.ts'
+import { readBootId } from './make-record.ts'
+import { watchMemory } from './memory.ts'
+import { ownPlasmd } from './plasmd-process.ts'
+import type { StoredSet } from './publish.ts'
+import { createReporter } from './report.ts'
+import { createSelfCheck } from './self-check.ts'
+import type { ServeSetting, Told } from './serve-setting.ts'
+import type { ServiceOwner } from './service-owner.ts'
+import type { Status } from './status-file.ts'
+import { createStatusWriter, type StatusWriter } from './status-writer.ts'
+import type { EventSink, StepRunner } from './steps.ts'
+import { createWake, type Wake } from './wake.ts'
+
+const MEMORY_EVERY_MS = 500
+
+export interface Served {
+  readonly set: StoredSet
+  readonly record: BootRecord
+}
+
+/** What lasts while the agent serves, whatever set it is. */
+export interface Server {
+  readonly setting: ServeSetting
+  readonly told: Told
+  readonly run: StepRunner
+  readonly log: AgentLog
+  readonly stop: AbortSignal
+  readonly bootId: string
+  readonly owner: ServiceOwner
+  readonly status: StatusWriter
+  readonly selfCheck: (set: StoredSet) => Promise<void>
+  /** Woken by everything that may change readiness. */
+  readonly wake: Wake
+  /** Status file and reports. */
+  readonly sink: EventSink
+  lowestAvailableMiB(): number
+  /** Says why this machine is not ready, once for each reason. */
+  notReady(reason: string): void
+  /** Ends plasmd and hands in what is still to be reported, for at most so long. */
+  close(reportsMs: number): Promise<void>
+}
+
+export function openServer(
+  setting: ServeSetting,
+  told: Told,
+  run: StepRunner,
+  log: AgentLog,
+  stop: AbortSignal,
+): Server {
+  const { config } = told
+  const { runDirectory } = setting
+  const bootId = readBootId()
+  const reporter = createReporter({
+    url: config.reportUrl,
+    token: config.token,
+    runId: config.runId,
+    machine: config.machine,
+    bootId,
+    say: log.say,
+    sequenceFile: join(runDirectory, 'report-seq'),
+  })
+  const owner = ownPlasmd({
+    command: setting.plasmd,
+    args: plasmdArguments(told),
+    port: config.port,
+    logFile: join(runDirectory, 'plasmd.log'),
+    pidFile: join(runDirectory, 'plasmd.pid'),
+    limits: setting.supervision,
+  })
+  const url = `http://127.0.0.1:${config.port}`
+  const memory = watchMemory(MEMORY_EVERY_MS)
+  const status = createStatusWriter(join(runDirectory, 'status.json'), bootId, {
+    config,
+    plasmd: () => (config.mode === 'private' ? null : plasmdStatus(owner, url)),
+    lastReport: reporter.lastReport,
+    lowestAvailableMiB: memory.lowestAvailableMiB,
+  })
+  const wake = createWake()
+  owner.onChange(() => {
+    status.changed()
+    wake.wake()
+  })
+  stop.addEventListener('abort', wake.wake)
+  let said: string | undefined
+  return {
+    setting,
+    told,
+    run,
+    log,
+    stop,
+    bootId,
+    owner,
+    status,
+    selfCheck: createSelfCheck(url),
+    wake,
+    lowestAvailableMiB: memory.lowestAvailableMiB,
+    sink(event) {
+      if (event.type === 'ready') said = undefined
+      status.sink(event)
+      reporter.sink(event)
+    },
+    notReady(reason) {
+      if (reason === said) return
+      said = reason
+      run.emit({ type: 'not-ready', reason })
+    },
+    async close(reportsMs) {
+      await owner.stop()
+      await reporter.flush(reportsMs)
+      memory.stop()
+      status.stop()
+    },
+  }
+}
+
+/** The agent advertises, once it has proven what is served (DESIGN decision 9). */
+function plasmdArguments({ config }: Told): readonly string[] {
+  const { storeRoot, channel, arch, port } = config
+  return [
+    '--artifacts',
+    storeRoot,
+    '--channel',
+    channel,
+    '--arch',
+    arch,
+    '--port',
+    String(port),
+    '--no-mdns',
+    '--no-dht',
+  ]
+}
+
+function plasmdStatus(owner: ServiceOwner, url: string): Status['plasmd'] {
+  return { ...owner.view(), url, managedBy: owner.managedBy }
+}

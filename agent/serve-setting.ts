@@ -1,0 +1,57 @@
+import { type Advertise, firstAddress, mdns } from './advertise-step.ts'
+import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
+import { type Lock, takeLock } from './lock.ts'
+import type { SupervisionLimits } from './supervise.ts'
+import { readTrustPolicy, type TrustPolicy } from './trust.ts'
+
+/** Where the serve stage runs: the machine it is on, or what a test puts in its place. */
+export interface ServeSetting {
+  readonly sources: ConfigSources
+  readonly trustFile: string | undefined
+  /** Status, logs and the pid of plasmd. */
+  readonly runDirectory: string
+  readonly releaseFile: string
+  /** Program, and arguments before `serve`. */
+  readonly plasmd: readonly [string, ...string[]]
+  readonly advertise: Advertise
+  readonly address: () => string | undefined
+  readonly supervision: SupervisionLimits | undefined
+  /** How often what is served is looked at again, ms. */
+  readonly recheckEvery: number
+}
+
+export const THIS_MACHINE: ServeSetting = {
+  sources: {},
+  trustFile: undefined,
+  runDirectory: '/run/plasm',
+  releaseFile: '/etc/plasm/release',
+  plasmd: ['plasmd'],
+  advertise: mdns,
+  address: firstAddress,
+  supervision: undefined,
+  recheckEvery: 30_000,
+}
+
+export interface Told {
+  readonly config: AgentConfig
+  readonly policy: TrustPolicy
+  readonly lock: Lock
+}
+
+/** @throws PlasmError `config-invalid` | `trust-missing` | `already-running` */
+export async function configure({ sources, trustFile }: ServeSetting): Promise<Told> {
+  const config = await readConfig(sources)
+  const policy = await readTrustPolicy(trustFile)
+  return { config, policy, lock: await takeLock(config.storeRoot) }
+}
+
+/** Aborted by the first SIGTERM or SIGINT; the second one ends the process as it would without us. */
+export function stopSignal(): AbortSignal {
+  const controller = new AbortController()
+  const stop = () => {
+    process.off('SIGTERM', stop).off('SIGINT', stop)
+    controller.abort()
+  }
+  process.on('SIGTERM', stop).on('SIGINT', stop)
+  return controller.signal
+}

@@ -1,0 +1,81 @@
+import type { PlasmError } from '../service/errors.ts'
+import { asPlasmError } from '../service/errors.ts'
+import { currentSet } from './adopt.ts'
+import { type Inbox, watchInboxes } from './inbox.ts'
+import { readRecord, recordFor, writeRecord } from './record-file.ts'
+import type { Served, Server } from './serve-server.ts'
+import { reportedError } from './steps.ts'
+
+const LOOK_EVERY_MS = 5000
+
+/** What only an inbox can mend, and what plasmd's owner tries by itself: time alone changes neither. */
+const NEEDS_A_SET = new Set(['nothing-to-serve', 'handover-incomplete'])
+const NEEDS_PLASMD = new Set(['port-in-use', 'plasmd-fails'])
+
+export async function openInbox({ told, wake, log, run }: Server): Promise<Inbox> {
+  const { config, policy } = told
+  return watchInboxes(
+    config.inboxes,
+    { root: config.storeRoot, policy, expected: config },
+    {
+      onChange: wake.wake,
+      say: log.say,
+      refused: (error) =>
+        run.emit({ type: 'step-failed', stage: 'serve', step: 'watch', milliseconds: 0, error: reportedError(error) }),
+    },
+  )
+}
+
+/**
+ * Watches over a machine that is ready.
+ * @returns why it no longer is, one sentence
+ */
+export async function watchUntilLost(server: Server, inbox: Inbox, served: Served, address: string): Promise<string> {
+  const { stop, owner, wake, setting, selfCheck } = server
+  let checkedAt = performance.now()
+  while (!stop.aborted) {
+    const taken = await takeIn(server, inbox, served)
+    if (taken) return taken
+    const { state, lastExit } = owner.view()
+    if (state !== 'running') return `plasmd is ${state}${lastExit ? `: ${lastExit}` : ''}`
+    const now = setting.address()
+    if (now !== address) return now ? `the address changed from ${address} to ${now}` : `the address ${address} is gone`
+    if (performance.now() - checkedAt >= setting.recheckEvery) {
+      const failed = await selfCheck(served.set).then(() => undefined, asPlasmError)
+      if (failed) return `${failed.message} [${failed.code}]`
+      checkedAt = performance.now()
+    }
+    await wake.wait(Math.min(LOOK_EVERY_MS, setting.recheckEvery))
+  }
+  return 'the agent was asked to stop'
+}
+
+/** Waits until another try may end differently: a set came in, plasmd runs, or `pause` ms passed where time may mend it. */
+export async function waitForChange(server: Server, inbox: Inbox, error: PlasmError, pause: number): Promise<void> {
+  const { stop, owner, wake, told } = server
+  const beyondTime =
+    NEEDS_A_SET.has(error.code) ||
+    NEEDS_PLASMD.has(error.code) ||
+    (error.code === 'self-check-mismatch' && error.facts.where === 'disk')
+  const until = performance.now() + (beyondTime ? Number.POSITIVE_INFINITY : pause)
+  while (!stop.aborted && performance.now() < until) {
+    const set = await currentSet(told.config.storeRoot, told.policy, told.config).catch(() => undefined)
+    if (await takeIn(server, inbox, set && { set })) return
+    if (NEEDS_PLASMD.has(error.code) && owner.view().state === 'running') return
+    await wake.wait(until - performance.now())
+  }
+}
+
+/** @returns what came in, in words, or undefined */
+async function takeIn(
+  server: Server,
+  inbox: Inbox,
+  served: Pick<Served, 'set'> | undefined,
+): Promise<string | undefined> {
+  const taken = await inbox.takeIn(served?.set)
+  if (!taken) return undefined
+  const { config } = server.told
+  const by = { ...config, bootId: server.bootId, directory: taken.dir }
+  await writeRecord(config.storeRoot, recordFor(taken.set, await readRecord(config.storeRoot), by))
+  return `a newer set came in from ${taken.dir}`
+}

@@ -1,0 +1,123 @@
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { asPlasmError, EXIT, PlasmError } from '../service/errors.ts'
+import { buildInfo } from '../service/version.ts'
+import { adopt } from './adopt.ts'
+import { advertiseSet } from './advertise-step.ts'
+import { SERVE_STEPS } from './events.ts'
+import type { Inbox } from './inbox.ts'
+import { createLateSink } from './late-sink.ts'
+import { createLog } from './log.ts'
+import { plasmdAnswers } from './provider-step.ts'
+import { removeOthers, type StoredSet, unpublish } from './publish.ts'
+import { announce } from './ready-step.ts'
+import { readRecord, recordFor, writeProviderFile } from './record-file.ts'
+import { openServer, type Served, type Server } from './serve-server.ts'
+import { configure, type ServeSetting, stopSignal, THIS_MACHINE } from './serve-setting.ts'
+import { openInbox, waitForChange, watchUntilLost } from './serve-watch.ts'
+import { createStepRunner } from './steps.ts'
+
+const PAUSE_FIRST_MS = 1000
+const PAUSE_LAST_MS = 30_000
+const REPORTS_AT_END_MS = 1000
+
+/**
+ * The serve stage: serves what this machine was booted from until SIGTERM or SIGINT. Whatever fails is reported and tried
+ * again; only a wrong configuration and another agent end it.
+ * @returns an exit code
+ */
+export async function serve(given: Partial<ServeSetting> = {}): Promise<number> {
+  const setting = { ...THIS_MACHINE, ...given }
+  const stop = stopSignal()
+  const log = createLog('plasm-agent', { file: join(setting.runDirectory, 'agent.log') })
+  const late = createLateSink()
+  const run = createStepRunner('serve', [log.sink, late.sink])
+  const { version, commit } = buildInfo()
+  run.emit({ type: 'stage-started', stage: 'serve', version, commit })
+  const told = await run.step('config', () => configure(setting)).catch(asPlasmError)
+  if (told instanceof PlasmError) return told.code === 'already-running' ? EXIT.failed : EXIT.badConfig
+
+  const server = openServer(setting, told, run, log, stop)
+  late.attach(server.sink)
+  try {
+    await (told.config.mode === 'private' ? stayPrivate(server) : serveUntilStopped(server))
+  } finally {
+    server.notReady('the agent was asked to stop')
+    await server.close(REPORTS_AT_END_MS)
+    await told.lock.release()
+  }
+  return EXIT.ok
+}
+
+/** `phase.mode=private`: nothing is adopted, served or told to others (INTEROP: kernel command line). */
+async function stayPrivate({ run, stop, notReady }: Server): Promise<void> {
+  for (const step of SERVE_STEPS.slice(1)) run.skip(step, 'phase.mode=private')
+  notReady('private: this machine serves nothing (phase.mode=private)')
+  if (!stop.aborted) await once(stop, 'abort')
+}
+
+async function serveUntilStopped(server: Server): Promise<void> {
+  const { stop, notReady } = server
+  let opened: Promise<Inbox> | undefined
+  // Opened when it is first needed, which is after ready: watching is not on the way there.
+  const inbox = () => (opened ??= openInbox(server))
+  try {
+    for (let pause = PAUSE_FIRST_MS; !stop.aborted; ) {
+      try {
+        notReady(await untilLost(server, inbox))
+        pause = PAUSE_FIRST_MS
+      } catch (thrown) {
+        if (stop.aborted) return
+        const error = asPlasmError(thrown)
+        notReady(`${error.message} [${error.code}]`)
+        await waitForChange(server, await inbox(), error, pause)
+        pause = Math.min(pause * 2, PAUSE_LAST_MS)
+      }
+    }
+  } finally {
+    await (await opened)?.stop()
+  }
+}
+
+/** Once through SERVE_STEPS. @returns why this machine is no longer ready */
+async function untilLost(server: Server, inbox: () => Promise<Inbox>): Promise<string> {
+  const { run, told, owner, stop, status } = server
+  const { storeRoot, port } = told.config
+  const served = await run.step('adopt', () => adoptServed(server))
+  await run.step('provider', () => plasmdAnswers(owner, port, stop))
+  await run.step('self-check', () => prove(server, served.set))
+  const advertised = await run.step('advertise', () => advertiseSet(server.setting, served, port, stop))
+  try {
+    status.advertising(true)
+    await run.step('ready', () => announce(server, served.record, advertised.address))
+    await removeOthers(storeRoot, served.set)
+    return await run.step('watch', async () => watchUntilLost(server, await inbox(), served, advertised.address))
+  } finally {
+    status.advertising(false)
+    await advertised.stop()
+  }
+}
+
+async function adoptServed({ told, bootId, status }: Server): Promise<Served> {
+  const { config, policy } = told
+  const { storeRoot } = config
+  const set = await adopt(storeRoot, policy, config)
+  const record = recordFor(set, await readRecord(storeRoot), { ...config, bootId, directory: storeRoot })
+  await writeProviderFile(storeRoot, record)
+  status.serving({ set, record })
+  return { set, record }
+}
+
+/** A stored file that is wrong is served to nobody: the set is taken out of service. */
+async function prove({ selfCheck, told, status }: Server, set: StoredSet): Promise<void> {
+  try {
+    await selfCheck(set)
+  } catch (thrown) {
+    const { code, facts } = asPlasmError(thrown)
+    if (code === 'self-check-mismatch' && facts.where === 'disk') {
+      await unpublish(told.config.storeRoot, set)
+      status.serving(undefined)
+    }
+    throw thrown
+  }
+}
