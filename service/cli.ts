@@ -1,0 +1,133 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { hostArch, parseArch } from './arch.ts'
+import { asPlasmError, EXIT } from './errors.ts'
+import { versionLine } from './version.ts'
+
+const EXAMPLES = `
+Examples:
+  plasmd serve --artifacts site
+      serves site/<channel>/<arch>/ on port 8080 and advertises it by mDNS
+  plasmd manifest generate site/stable/x86_64
+      writes site/stable/x86_64/manifest.json for the kernel and initramfs that lie there
+  plasmd provider status --addr http://192.168.1.10:8080
+
+Exit codes: 0 done, 1 failed, 2 usage, 65 bad data, 69 out of reach or taken, 78 bad configuration.
+`
+
+const EXIT_BY_CODE: Readonly<Record<string, number>> = {
+  'artifacts-missing': EXIT.badConfig,
+  'artifact-missing': EXIT.badData,
+  'artifact-empty': EXIT.badData,
+  'artifact-too-large': EXIT.badData,
+  'manifest-invalid': EXIT.badData,
+  'port-in-use': EXIT.unavailable,
+  'bind-failed': EXIT.unavailable,
+  'provider-unreachable': EXIT.unavailable,
+  'provider-error': EXIT.badData,
+  'unknown-arch': EXIT.usage,
+  'place-unknown': EXIT.usage,
+}
+
+/** Runs `plasmd` with the arguments after its name. @returns the exit code */
+export async function plasmd(argv: readonly string[]): Promise<number> {
+  let code: number = EXIT.ok
+  const done = (result: number) => {
+    code = result
+  }
+  try {
+    await program(done).parseAsync(argv, { from: 'user' })
+    return code
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.ok : EXIT.usage
+    const { code: name, message, hint, cause } = asPlasmError(thrown)
+    process.stderr.write(`plasmd: ${message} (${name})\n${hint ? `  ${hint}\n` : ''}`)
+    if (name === 'unexpected') process.stderr.write(`${(cause as Error | undefined)?.stack ?? ''}\n`)
+    return EXIT_BY_CODE[name] ?? EXIT.failed
+  }
+}
+
+function program(done: (code: number) => void): Command {
+  const plasmd = new Command('plasmd')
+    .description('Serves boot artifacts to machines that boot from the network.')
+    .version(versionLine('plasmd'))
+    .addHelpText('after', EXAMPLES)
+    .exitOverride()
+  plasmd
+    .command('serve')
+    .description('serve a directory of boot sets: <artifacts>/<channel>/<arch>/{manifest.json,kernel,initramfs,…}')
+    .option('-a, --artifacts <dir>', 'what to serve', '/var/lib/plasm/artifacts')
+    .option('-c, --channel <channel>', 'channel of GET /manifest.json', 'stable')
+    .option('-A, --arch <arch>', 'architecture of GET /manifest.json', asArgument(parseArch), hostArch())
+    .option('-p, --port <port>', 'TCP port, 0 for any', asArgument(parsePort), 8080)
+    .option('-b, --bind <address>', 'address to listen on', '0.0.0.0')
+    .option('--no-mdns', 'do not advertise by mDNS')
+    .option('--no-dht', 'accepted and without effect: there is no DHT yet')
+    .option('-v, --verbose', 'log every request', false)
+    .action(async (options) => done(await (await import('./serve-command.ts')).serveCommand(options)))
+  const provider = plasmd.command('provider').description('ask providers what they are and what they have')
+  for (const [name, about] of [
+    ['status', 'health and counters of one provider'],
+    ['list', 'the boot sets that a provider has; without --addr, every provider on the link'],
+  ] as const) {
+    provider
+      .command(name)
+      .description(about)
+      .option('--addr <url>', 'base URL of the provider')
+      .option('--json', 'print JSON', false)
+      .action(async (options) => {
+        const commands = await import('./provider-command.ts')
+        done(await (name === 'status' ? commands.statusCommand(options) : commands.listCommand(options)))
+      })
+  }
+  plasmd
+    .command('manifest')
+    .description('make the documents that describe a boot set')
+    .command('generate <dir>')
+    .description('write <dir>/manifest.json for the artifacts in a directory')
+    .option('-c, --channel <channel>', "channel; by default the directory's parent's name")
+    .option('-A, --arch <arch>', "architecture; by default the directory's name", asArgument(parseArch))
+    .option('--release-version <version>', 'version of the release', '0.1.0')
+    .option(
+      '--sequence <n>',
+      'rises with every release; by default one more than the manifest that is there',
+      asArgument(parseCount),
+    )
+    .option('--expires-days <days>', 'for how long clients may boot it', asArgument(parseCount), 365)
+    .option('--created-at <time>', 'RFC 3339; by default SOURCE_DATE_EPOCH, or now', asArgument(parseTime))
+    .action(async (dir, options) => {
+      done(await (await import('./manifest-command.ts')).generateCommand(dir, options))
+    })
+  plasmd
+    .command('version')
+    .description('print version, commit and Node version')
+    .action(() => void process.stdout.write(`${versionLine('plasmd')}\n`))
+  return plasmd
+}
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (!/^\d+$/.test(text) || port > 65_535) throw new Error('is not a port (0 to 65535)')
+  return port
+}
+
+function parseCount(text: string): number {
+  const count = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(count)) throw new Error('is not a whole number')
+  return count
+}
+
+function parseTime(text: string): Date {
+  const time = new Date(text)
+  if (Number.isNaN(time.getTime())) throw new Error('is not an RFC 3339 time')
+  return time
+}
+
+function asArgument<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text)
+    } catch (thrown) {
+      throw new InvalidArgumentError((thrown as Error).message)
+    }
+  }
+}
