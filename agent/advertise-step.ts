@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Arch } from '../service/arch.ts'
 import { PlasmError } from '../service/errors.ts'
 import { ownAddresses } from './own-addresses.ts'
 import type { Served } from './serve-server.ts'
@@ -13,7 +14,7 @@ export type Advertise = (service: {
   hostname: string
   port: number
   channel: string
-  arch: string
+  arch: Arch
   version: string
   txt: Record<string, string>
 }) => Promise<{ stop(): Promise<void> }>

@@ -65,7 +65,7 @@ export function createStatusWriter(file: string, bootId: string, sources: Status
   }
   return {
     sink(event) {
-      change(learnt(event, told))
+      change(learnt(event))
       // Who is told that a machine is ready may ask for its status at once.
       if (event.type === 'ready' || event.type === 'not-ready') write()
     },
@@ -79,10 +79,10 @@ export function createStatusWriter(file: string, bootId: string, sources: Status
   }
 }
 
-function learnt(event: AgentEvent, told: Told): Partial<Told> {
+function learnt(event: AgentEvent): Partial<Told> {
   switch (event.type) {
     case 'step-started':
-      return { step: event.step, ...(told.ready ? {} : { notReadyBecause: told.notReadyBecause }) }
+      return { step: event.step }
     case 'step-failed':
       return { lastError: { ...event.error, step: event.step } }
     case 'ready':
@@ -119,7 +119,10 @@ function statusOf(told: Told, sources: StatusSources, process_: { bootId: string
     lastReport: sources.lastReport(),
     memory: {
       ...readMemory(),
-      lowestAvailableMiB: sources.lowestAvailableMiB(),
+      lowestAvailableMiB: Math.min(
+        sources.lowestAvailableMiB(),
+        served?.record.lowestAvailableMiB ?? Number.POSITIVE_INFINITY,
+      ),
       budget: served?.record.budget ?? null,
     },
     updatedAt: new Date().toISOString(),

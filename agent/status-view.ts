@@ -1,0 +1,127 @@
+import { mib, printable, short } from './log-lines.ts'
+import type { Status } from './status-file.ts'
+
+const COLUMNS = 80
+/** The longest label and two spaces. */
+const INDENT = 13
+
+const GREEN = '\x1b[32m'
+const RED = '\x1b[31m'
+const BOLD = '\x1b[1m'
+const RESET = '\x1b[0m'
+
+export interface Look {
+  readonly colour: boolean
+  /** Milliseconds since the epoch: ages are counted up to it. */
+  readonly now: number
+}
+
+/** One screen that a person reads in five seconds, 80 columns wide: the answer first, then what it rests on. */
+export function statusScreen(status: Status, { colour, now }: Look): string {
+  const headline = status.ready ? 'ready' : `not ready: ${status.notReadyBecause ?? 'no reason known'}`
+  const painted = (line: string) => (colour ? `${BOLD}${status.ready ? GREEN : RED}${line}${RESET}` : line)
+  const rows = [
+    ...lineage(status),
+    ...bootSet(status),
+    ...plasmd(status, now),
+    ...memory(status),
+    ...report(status, now),
+    ...error(status),
+    ...agent(status, now),
+  ]
+  return [...wrap(headline, COLUMNS).map(painted), ...rows.flatMap(labelled), ''].join('\n')
+}
+
+type Row = readonly [label: string, text: string]
+
+function lineage({ machine, record, advertising }: Status): readonly Row[] {
+  const told = advertising ? ', advertised' : ''
+  if (!record) return [['machine', `${machine}${told}`]]
+  const { generation, provider } = record
+  const name = provider.name === null ? '' : `${provider.name}, `
+  return [
+    ['machine', `${machine}, generation ${generation}${told}`],
+    ['booted from', `${provider.url} (${name}generation ${provider.generation}, found by ${provider.discoveredBy})`],
+  ]
+}
+
+function bootSet({ record, artifacts }: Status): readonly Row[] {
+  if (!record) return [['set', 'none']]
+  const { channel, arch, version, sequence, manifestDigest } = record.set
+  const [first, ...others] = artifacts.map(
+    ({ role, bytes, hash }): string => `${role.padEnd(10)} ${mib(bytes).padStart(7)} MiB  ${short(hash)}`,
+  )
+  return [
+    ['set', `${channel}/${arch} ${version}, sequence ${sequence}, ${short(manifestDigest)}`],
+    ...(first === undefined ? [] : [['artifacts', first] as const]),
+    ...others.map((line) => ['', line] as const),
+    ['handover', `${record.handover}, ${mib(record.set.bytes)} MiB`],
+  ]
+}
+
+function plasmd({ plasmd }: Status, now: number): readonly Row[] {
+  if (!plasmd) return [['plasmd', 'not started']]
+  const { state, pid, startedAt, restarts, lastExit, url, bytesServed, requests } = plasmd
+  const facts = [
+    pid === null ? state : `${state}, pid ${pid}`,
+    ...(startedAt === null ? [] : [`up ${age(startedAt, now)}`]),
+    `${restarts} restart${restarts === 1 ? '' : 's'}`,
+    ...(lastExit === null ? [] : [`last ended: ${lastExit}`]),
+  ]
+  const served = bytesServed === null ? '' : `; served ${mib(bytesServed)} MiB in ${requests ?? '?'} requests`
+  return [
+    ['plasmd', facts.join(', ')],
+    ['', `${url}${served}`],
+  ]
+}
+
+function memory({ memory }: Status): readonly Row[] {
+  const { totalMiB, availableMiB, lowestAvailableMiB, budget } = memory
+  const counted = budget && budget.needMiB > 0 ? `; fetch stage needed ${budget.needMiB} of ${budget.availableMiB}` : ''
+  return [['memory', `${availableMiB} of ${totalMiB} MiB available, lowest ${lowestAvailableMiB}${counted}`]]
+}
+
+function report({ lastReport }: Status, now: number): readonly Row[] {
+  if (!lastReport) return [['last report', 'none asked for']]
+  const { type, at, delivered, error } = lastReport
+  return [['last report', `${type} ${delivered ? 'delivered' : `not delivered: ${error}`}, ${age(at, now)} ago`]]
+}
+
+function error({ ready, lastError }: Status): readonly Row[] {
+  if (ready || !lastError) return []
+  const { step, code, message, hint } = lastError
+  return [['error', `${step}: ${message} [${code}]`], ...(hint === undefined ? [] : [['next', hint] as const])]
+}
+
+function agent({ agent, stage, step }: Status, now: number): readonly Row[] {
+  return [
+    [
+      'agent',
+      `pid ${agent.pid}, up ${age(agent.startedAt, now)}, ${stage} stage at ${step}, ${agent.version} (${agent.commit})`,
+    ],
+  ]
+}
+
+/** `12 s`, `3 min 5 s`, `2 h 10 min`, `4 d 3 h` since an RFC 3339 time. */
+export function age(since: string, now: number): string {
+  const seconds = Math.max(0, Math.floor((now - Date.parse(since)) / 1000))
+  const [minutes, hours, days] = [Math.floor(seconds / 60), Math.floor(seconds / 3600), Math.floor(seconds / 86_400)]
+  if (days > 0) return `${days} d ${hours % 24} h`
+  if (hours > 0) return `${hours} h ${minutes % 60} min`
+  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`
+}
+
+/** Lines of at most 80 columns behind a label; only a word longer than that is wider. Runs of spaces stay. */
+function labelled([label, text]: Row): readonly string[] {
+  return wrap(text, COLUMNS - INDENT).map((line, at) => `${(at === 0 ? label : '').padEnd(INDENT)}${line}`)
+}
+
+function wrap(text: string, width: number): readonly string[] {
+  const lines: string[] = []
+  for (const word of printable(text).split(/ (?=\S)/)) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
+}
