@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Arch } from '../service/arch.ts'
 import { PlasmError } from '../service/errors.ts'
-import { ownAddresses } from './own-addresses.ts'
+import { ownAddresses } from '../service/own-addresses.ts'
 import type { Served } from './serve-server.ts'
 
 /** DHCP runs beside the agent; a machine without an address has nobody to tell. */

@@ -1,11 +1,11 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PlasmError } from '../service/errors.ts'
+import { browseLinks } from '../service/mdns-browse.ts'
+import { ownAddresses } from '../service/own-addresses.ts'
 import { type Candidate, type RejectedCandidate, settledAt } from './candidate.ts'
 import type { AgentConfig } from './config.ts'
-import { judgeInstance } from './dns-sd.ts'
-import { browse } from './mdns-browse.ts'
-import { ownAddresses } from './own-addresses.ts'
+import { judgeInstance } from './judge-instance.ts'
 
 export interface DiscoverOptions {
   /** How long to look for the first candidate. */
@@ -49,7 +49,7 @@ export async function discover(
     onFound(candidate)
   }
   const searches = [
-    browse(addresses, (instance) => consider(judgeInstance(instance, config, addresses())), stop.signal),
+    browseLinks(addresses, (instance) => consider(judgeInstance(instance, config, addresses())), stop.signal),
     ...config.providers.map((url) => waitFor(url, consider, stop.signal)),
   ]
   try {

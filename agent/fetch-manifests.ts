@@ -20,8 +20,8 @@ export type ManifestAnswer = Answered | { readonly candidate: Candidate; readonl
 
 /** What ours adds to `GET /status`; a foreign plasmd has neither. */
 const statusSchema = v.object({
-  machine: v.optional(v.string()),
-  generation: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+  machine: v.nullish(v.string()),
+  generation: v.nullish(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
 })
 
 /** Asks every candidate for its manifest, several at a time. The answers come in the candidates' order. */

@@ -1,3 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ServiceInstance } from './dns-sd.ts'
+import { browseLinks } from './mdns-browse.ts'
+import { ownAddresses } from './own-addresses.ts'
+
 export interface FoundProvider {
   readonly url: string
   readonly name: string
@@ -6,6 +11,27 @@ export interface FoundProvider {
   readonly version: string | null
 }
 
+/** Long enough for the second query's answers (RFC 6762, 5.2: one second after the first). */
+const LISTEN_MS = 1_500
+
+/** Every provider that answers on this machine's links, as they advertise themselves, in the order of their URLs. */
 export async function browse(): Promise<readonly FoundProvider[]> {
-  throw new Error('moved here with the agent’s browser')
+  const found = new Map<string, FoundProvider>()
+  const stop = new AbortController()
+  const browsing = browseLinks(ownAddresses, (instance) => found.set(instance.label, describe(instance)), stop.signal)
+  await sleep(LISTEN_MS)
+  stop.abort()
+  await browsing
+  return [...found.values()].sort((a, b) => a.url.localeCompare(b.url))
+}
+
+function describe({ label, port, addresses, sender, txt }: ServiceInstance): FoundProvider {
+  const address = addresses.includes(sender) ? sender : addresses[0]
+  return {
+    url: `http://${address}:${port}`,
+    name: label,
+    channel: txt.get('channel') ?? '?',
+    arch: txt.get('arch') ?? '?',
+    version: txt.get('version') ?? null,
+  }
 }

@@ -7,25 +7,25 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 const support = (name: string) => fileURLToPath(new URL(`../support/${name}`, import.meta.url))
 const node = (program: string, ...args: string[]) => [process.execPath, support(program), ...args].join(' ')
-const advertise = (machine: string, port: number, ...txt: string[]) =>
-  node('advertise-program.ts', machine, `plasmd-${machine}`, `${port}`, `machine=${machine}`, ...txt)
+const advertise = (machine: string, port: number, channel: string, ...txt: string[]) =>
+  node('advertise-program.ts', machine, `${port}`, channel, ...txt)
 
-/** Discovers for x86_64 on a link with no default route, with ciao's responder on the other end of it. */
+/** Discovers on a link with no default route, with another machine's advertisement on the other end of it. */
 async function discoverBeside(peer: string, command: string) {
   const { stdout } = await run(support('two-networks.sh'), [peer, command], { timeout: 20_000 })
   return JSON.parse(stdout.trim().split('\n').at(-1)!)
 }
 
 test('finds a booted machine over mDNS, with its name and generation, where there is no default route', async () => {
-  const peer = advertise('plasm-aaaaaa', 8080, 'channel=stable', 'arch=amd64', 'generation=3')
+  const peer = advertise('plasm-aaaaaa', 8080, 'stable', 'generation=3')
   const { found, milliseconds } = await discoverBeside(peer, node('discover-program.ts', '5000'))
   assert.deepEqual(found, [{ url: 'http://10.77.0.1:8080', source: 'mdns', name: 'plasm-aaaaaa', generation: 3 }])
   assert.ok(milliseconds < 2_000, `an answer by unicast comes at once, not after ${milliseconds} ms`)
 })
 
 test('rejects another channel and this machine itself, each with its reason', async () => {
-  const peer = advertise('plasm-aaaaaa', 8080, 'channel=testing', 'arch=amd64', 'generation=1')
-  const own = advertise('plasm-bbbbbb', 8081, 'channel=stable', 'arch=x86_64', 'generation=1')
+  const peer = advertise('plasm-aaaaaa', 8080, 'testing', 'generation=1')
+  const own = advertise('plasm-bbbbbb', 8081, 'stable', 'generation=1')
   const command = `${own} & sleep 1; ${node('discover-program.ts', '1000')}; kill $!`
   const { error, told } = await discoverBeside(peer, command)
   assert.equal(error, 'no-provider')

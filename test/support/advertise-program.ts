@@ -1,19 +1,16 @@
-import { getResponder } from '@homebridge/ciao'
-import { ownAddresses } from '../../agent/own-addresses.ts'
+import { advertise } from '../../service/advertise.ts'
+import { hostArch } from '../../service/arch.ts'
 
-/**
- * Advertises one provider until killed.
- * Arguments: host name, instance, port, then TXT pairs as key=value.
- */
-const [hostname, name, port, ...pairs] = process.argv.slice(2)
+/** Advertises one provider until killed. Arguments: machine, port, channel, then more TXT pairs as key=value. */
+const [machine, port, channel, ...pairs] = process.argv.slice(2)
 const txt = Object.fromEntries(pairs.map((pair) => pair.split('=', 2) as [string, string]))
-// ciao reads interface names from `ip link`, where a veth is called far@if2, and would leave it out: name the address.
-const service = getResponder({ interface: [...ownAddresses()] }).createService({
-  name: name!,
-  type: 'phase-image',
+await advertise({
+  name: `plasmd-${machine}`,
+  hostname: machine!,
   port: Number(port),
-  txt,
-  hostname: hostname!,
+  channel: channel!,
+  arch: hostArch(),
+  version: '0.1.0',
+  txt: { machine: machine!, ...txt },
 })
-await service.advertise()
 console.log('advertised')

@@ -1,11 +1,12 @@
 import type { Candidate, RejectedCandidate } from '../../agent/candidate.ts'
 import { DISCOVERY, discover } from '../../agent/discover.ts'
+import { hostArch } from '../../service/arch.ts'
 
 /** Runs discovery here and prints what it found as JSON: {found, told, error, milliseconds}. Argument: deadline in ms. */
 const told: (Candidate | RejectedCandidate)[] = []
 const startedAt = performance.now()
 const outcome = await discover(
-  { providers: [], channel: 'stable', arch: 'x86_64' },
+  { providers: [], channel: 'stable', arch: hostArch() },
   (candidate) => told.push(candidate),
   { ...DISCOVERY, deadlineMs: Number(process.argv[2]) },
 ).then(

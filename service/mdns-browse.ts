@@ -13,7 +13,7 @@ const INTERFACES_EVERY_MS = 50
  * Browses for providers on every link that this machine has an address on, until aborted, calling back whenever an instance is complete or has changed.
  * Each interface has a socket of its own: with no default route, a group can be joined only by naming the interface.
  */
-export async function browse(
+export async function browseLinks(
   addresses: () => ReadonlySet<string>,
   onInstance: (instance: ServiceInstance) => void,
   signal: AbortSignal,
