@@ -16,7 +16,7 @@ export interface EventLines {
 /** @param now milliseconds, any epoch */
 export function eventLines(
   look: { program: string; colour: boolean },
-  now: () => number = performance.now,
+  now: () => number = () => performance.now(),
 ): EventLines {
   let provider: string | undefined
   let lastProgress = Number.NEGATIVE_INFINITY
