@@ -9,6 +9,8 @@ import { IMAGE_ARCHES, NODE_VERSION } from './arch-table.ts'
 import { BUILD, emptyDir, exists, progress, REPOSITORY, sha256File } from './files.ts'
 import type { PackageInput } from './inputs.ts'
 
+const PKG_ENTRY = 'lib-es5/bin.js'
+
 /**
  * The one executable (DESIGN decision 1): the sources as one CommonJS bundle, put into a stripped Node by pkg in SEA mode.
  * @returns its path
@@ -105,14 +107,8 @@ async function pack(script: string, arch: Arch, runtime: NodeRuntime, dir: strin
   await seedPkgCache(home, pkgTarget, runtime.file)
   const output = join(dir, 'plasm-agent')
   const target = `node${NODE_VERSION}-${pkgTarget}`
-  await execa(join(REPOSITORY, 'node_modules/.bin/pkg'), ['--sea', '-t', target, '-o', output, script], {
-    cwd: dir,
-    env: { HOME: home },
-    preferLocal: true,
-    localDir: REPOSITORY,
-    execPath: process.execPath,
-    node: false,
-  })
+  const pkg = join(REPOSITORY, 'node_modules/@yao-pkg/pkg', PKG_ENTRY)
+  await execa(process.execPath, [pkg, '--sea', '-t', target, '-o', output, script], { cwd: dir, env: { HOME: home } })
   return output
 }
 
