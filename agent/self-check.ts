@@ -11,6 +11,9 @@ const HEADERS_TIMEOUT_MS = 60_000
 const BODY_TIMEOUT_MS = 20_000
 const READ_BYTES = 1024 * 1024
 
+/** Whoever asks for a whole file makes plasmd hash it first, for X-Artifact-Hash; a range is answered at once. */
+const FROM_THE_START = { range: 'bytes=0-' }
+
 type Artifact = ManifestArtifact & { readonly role: string }
 
 /** What was found to be served right: for which set, and which file each artifact was then, so that none is hashed twice. */
@@ -63,10 +66,10 @@ async function checkManifest(url: string, expected: Uint8Array): Promise<void> {
 async function checkArtifact(url: string, path: string, artifact: Artifact, method: 'GET' | 'HEAD'): Promise<void> {
   const { role, hash, size_bytes } = artifact
   const digest = createHash('sha256')
-  const answer = await ask(url, method, (data) => digest.update(data))
+  const answer = await ask(url, method, (data) => digest.update(data), FROM_THE_START)
   if (answer.status >= 500) throw unreachable(url, `it answers ${answer.status}`)
   const found =
-    answer.status !== 200
+    answer.status !== 200 && answer.status !== 206
       ? `HTTP ${answer.status}`
       : answer.length !== size_bytes
         ? `${answer.length} bytes`
@@ -85,11 +88,16 @@ interface Answer {
   readonly length: number
 }
 
-async function ask(url: string, method: 'GET' | 'HEAD', onData: (data: Buffer) => void): Promise<Answer> {
+async function ask(
+  url: string,
+  method: 'GET' | 'HEAD',
+  onData: (data: Buffer) => void,
+  sent: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
   try {
     const { request } = await import('undici')
     const timeouts = { headersTimeout: HEADERS_TIMEOUT_MS, bodyTimeout: BODY_TIMEOUT_MS }
-    const { statusCode, headers, body } = await request(url, { method, ...timeouts })
+    const { statusCode, headers, body } = await request(url, { method, headers: sent, ...timeouts })
     // The 'data' event, not the iterator: 730 against 370 MiB/s hashed on loopback.
     await new Promise<void>((ended, reject) => {
       body.on('data', onData).on('end', ended).on('error', reject)

@@ -49,8 +49,9 @@ export async function configure({ sources, trustFile }: ServeSetting): Promise<T
 export function stopSignal(): AbortSignal {
   const controller = new AbortController()
   const stop = () => {
-    process.off('SIGTERM', stop).off('SIGINT', stop)
     controller.abort()
+    // Not at once: execa's exit handler ends the process when it finds itself the only listener.
+    setImmediate(() => process.off('SIGTERM', stop).off('SIGINT', stop))
   }
   process.on('SIGTERM', stop).on('SIGINT', stop)
   return controller.signal

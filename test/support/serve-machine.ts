@@ -1,0 +1,196 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { AgentEvent } from '../../agent/events.ts'
+import { HANDOVER } from '../../agent/handover-layout.ts'
+import { makeRecord } from '../../agent/make-record.ts'
+import type { Status } from '../../agent/status-file.ts'
+import { SUPERVISION_LIMITS, type SupervisionLimits } from '../../agent/supervise.ts'
+import { verify } from '../../agent/verify.ts'
+import { hostArch } from '../../service/arch.ts'
+import { artifactsOf } from '../../service/manifest.ts'
+import { storePaths } from '../../service/store-layout.ts'
+import type { TestSet } from './boot-set.ts'
+import type { ServeProgram } from './serve-program.ts'
+
+const REPO = resolve(import.meta.dirname, '../..')
+const WITHIN_MS = 20_000
+
+/** A machine in the serve stage, as far as a directory and a process can be one. */
+export interface ServeMachine {
+  readonly directory: string
+  readonly store: string
+  readonly inbox: string
+  readonly port: number
+  readonly url: string
+  readonly runDirectory: string
+  /** Lays a set into the handover directory, as the kernel unpacks it. */
+  handOver(set: TestSet): Promise<void>
+  start(changes?: { supervision?: Partial<SupervisionLimits>; recheckEvery?: number }): Agent
+  status(): Promise<Status>
+  /** Events so far of all agents, from the log. */
+  events(): Promise<readonly AgentEvent[]>
+  event<T extends AgentEvent['type']>(
+    type: T,
+    fits?: (event: AgentEvent & { type: T }) => boolean,
+  ): Promise<AgentEvent & { type: T }>
+  advertisements(): Promise<readonly string[]>
+  /** Ends every agent that runs and removes the directory. */
+  remove(): Promise<void>
+}
+
+export interface Agent {
+  readonly process: ChildProcess
+  /** Exit code, or the signal's name. */
+  readonly ended: Promise<number | string>
+  stop(): Promise<number | string>
+}
+
+export async function makeServeMachine(
+  given: { cmdline?: string; storeRoot?: string; trust?: string } = {},
+): Promise<ServeMachine> {
+  const directory = await mkdtemp(join(tmpdir(), 'plasm-serve-'))
+  const at = (name: string) => join(directory, name)
+  const port = await freePort()
+  const store = given.storeRoot ?? at('store')
+  const inbox = at('inbox')
+  const runDirectory = at('run')
+  const agents = new Set<Agent>()
+  await mkdir(store, { recursive: true })
+  await writeFile(at('cmdline'), `${given.cmdline ?? 'plasm.stage=serve'}\n`)
+  await writeFile(at('policy.toml'), given.trust ?? 'allow_unsigned = true\n')
+  await writeFile(at('release'), 'test-release\n')
+  await writeFile(
+    at('agent.toml'),
+    `store_root = ${JSON.stringify(store)}\ninboxes = [${JSON.stringify(inbox)}]\nport = ${port}\n`,
+  )
+
+  const events = async () => {
+    const text = await readFile(join(runDirectory, 'agent.log'), 'utf8').catch(() => '')
+    return text
+      .split('\n')
+      .filter(Boolean)
+      .flatMap((line) => (JSON.parse(line) as { event?: AgentEvent }).event ?? [])
+  }
+  return {
+    directory,
+    store,
+    inbox,
+    port,
+    url: `http://127.0.0.1:${port}`,
+    runDirectory,
+    async handOver(set) {
+      const { handover } = storePaths(store)
+      await mkdir(handover, { recursive: true })
+      const verified = verify(
+        { bytes: set.manifest, from: 'test' },
+        { allowUnsigned: true },
+        { channel: 'stable', arch: hostArch() },
+      )
+      for (const { role, filename } of artifactsOf(verified.manifest)) {
+        await writeFile(join(handover, role), set.files[filename]!, { mode: 0o600 })
+      }
+      await writeFile(join(handover, HANDOVER.record), JSON.stringify(recordOf(verified)), { mode: 0o600 })
+      await writeFile(join(handover, HANDOVER.manifest), set.manifest)
+    },
+    start({ supervision, recheckEvery = 30_000 } = {}) {
+      const program: ServeProgram = {
+        setting: {
+          sources: {
+            cmdlineFile: at('cmdline'),
+            tomlFile: at('agent.toml'),
+            netDir: at('net'),
+            machineIdFile: at('machine-id'),
+          },
+          trustFile: at('policy.toml'),
+          runDirectory,
+          releaseFile: at('release'),
+          plasmd: [process.execPath, join(REPO, 'service/plasmd.ts')],
+          supervision: { ...SUPERVISION_LIMITS, ...supervision },
+          recheckEvery,
+        },
+        advertisements: at('advertisements'),
+      }
+      const agent = startAgent(program)
+      agents.add(agent)
+      return agent
+    },
+    status: async () => JSON.parse(await readFile(join(runDirectory, 'status.json'), 'utf8')) as Status,
+    events,
+    async event(type, fits = () => true) {
+      type Wanted = AgentEvent & { type: typeof type }
+      return until(`event ${type}`, async () =>
+        (await events()).find((event): event is Wanted => event.type === type && fits(event as Wanted)),
+      )
+    },
+    async advertisements() {
+      const text = await readFile(at('advertisements'), 'utf8').catch(() => '')
+      return text.split('\n').filter(Boolean)
+    },
+    async remove() {
+      for (const agent of agents) await agent.stop()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+function startAgent(program: ServeProgram): Agent {
+  const child = spawn(process.execPath, [join(REPO, 'test/support/serve-program.ts'), JSON.stringify(program)], {
+    stdio: ['ignore', 'ignore', process.env.PLASM_TEST_VERBOSE ? 'inherit' : 'ignore'],
+  })
+  const ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string)
+  return {
+    process: child,
+    ended,
+    stop() {
+      child.kill('SIGTERM')
+      return ended
+    },
+  }
+}
+
+function recordOf(verified: ReturnType<typeof verify>) {
+  const candidate = { url: 'http://192.0.2.1:8080', source: 'mdns', name: 'plasm-origin', generation: 1 } as const
+  return makeRecord(candidate as Parameters<typeof makeRecord>[0], verified, {
+    runId: null,
+    machine: 'plasm',
+    budget: { totalMiB: 512, availableMiB: 430, needMiB: 180, rootfsFreeMiB: 200, initrdMiB: 60, kernelMiB: 8 },
+    lowestAvailableMiB: 1,
+    fetchBootId: 'before',
+    bootNonce: 'nonce',
+    candidates: [],
+    timings: [],
+  })
+}
+
+/** Looks until there is something to return; what is waited for is named when it does not come. */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined | false>,
+  within = WITHIN_MS,
+): Promise<T> {
+  for (const deadline = performance.now() + within; performance.now() < deadline; await sleep(25)) {
+    const found = await look().catch(() => undefined)
+    if (found !== undefined && found !== false) return found
+  }
+  throw new Error(`waited ${within} ms for ${what}`)
+}
+
+/** A zombie whose new parent does not reap it lives no more. */
+export async function lives(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined)
+  return stat !== undefined && !stat.includes(') Z ')
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
