@@ -71,7 +71,7 @@ export async function discover(
 /** A named provider is a candidate once something listens there: at first there may be no network yet. */
 async function waitFor(url: string, consider: (candidate: Candidate) => void, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    if (await listens(url)) {
+    if (await listens(url, signal)) {
       consider({ url, source: 'static', name: null, generation: null })
       return
     }
@@ -79,10 +79,10 @@ async function waitFor(url: string, consider: (candidate: Candidate) => void, si
   }
 }
 
-function listens(url: string): Promise<boolean> {
+function listens(url: string, signal: AbortSignal): Promise<boolean> {
   const { hostname, port } = new URL(url)
   return new Promise((resolve) => {
-    const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80), timeout: 1_000 })
+    const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80), timeout: 1_000, signal })
     const end = (answer: boolean) => {
       socket.destroy()
       resolve(answer)

@@ -39,6 +39,7 @@ export async function browseLinks(
       // A send that fails (an address just withdrawn) is made up for by the next query.
       socket.send(encodeQuery(questions, { unicast }), PORT, GROUP, () => {})
     mdns.on('ready', () => {
+      if (signal.aborted) return
       for (const [round, delay] of QUERY_AT_MS.entries()) {
         timers.push(setTimeout(() => ask([{ name: SERVICE, type: 'PTR' }, ...table.missing()], round === 0), delay))
       }

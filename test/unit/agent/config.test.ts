@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { readConfig } from '../../../agent/config.ts'
+
+async function sources(t: TestContext, files: { cmdline?: string; toml?: string; machineId?: string }) {
+  const directory = await mkdtemp(join(tmpdir(), 'plasm-config-'))
+  t.after(() => rm(directory, { recursive: true }))
+  await writeFile(join(directory, 'cmdline'), files.cmdline ?? '')
+  if (files.toml !== undefined) await writeFile(join(directory, 'agent.toml'), files.toml)
+  if (files.machineId !== undefined) await writeFile(join(directory, 'machine-id'), files.machineId)
+  return {
+    cmdlineFile: join(directory, 'cmdline'),
+    tomlFile: join(directory, 'agent.toml'),
+    netDir: join(directory, 'net'),
+    machineIdFile: join(directory, 'machine-id'),
+  }
+}
+
+test('nothing said gives the defaults, and the narrow mode', async (t) => {
+  const config = await readConfig(await sources(t, {}))
+  assert.equal(config.mode, 'local')
+  assert.equal(config.channel, 'stable')
+  assert.equal(config.stage, 'fetch')
+  assert.deepEqual(config.providers, [])
+  assert.equal(config.machine, 'plasm')
+})
+
+test('the kernel command line comes before agent.toml', async (t) => {
+  const config = await readConfig(
+    await sources(t, {
+      cmdline: 'phase.channel=testing phase.provider=http://a:1/,http://b:2/base/ plasm.report=http://h/r?',
+      toml: 'channel = "stable"\nmode = "private"\nproviders = ["http://c:3"]\nport = 9000\n',
+    }),
+  )
+  assert.equal(config.channel, 'testing')
+  assert.equal(config.mode, 'private')
+  assert.deepEqual(config.providers, ['http://a:1', 'http://b:2/base'])
+  assert.equal(config.port, 9000)
+})
+
+test('a machine is named by its first Ethernet MAC, else by its machine id', async (t) => {
+  const from = await sources(t, { machineId: '0123456789abcdef0123456789ABCDEF\n' })
+  assert.equal((await readConfig(from)).machine, 'plasm-abcdef')
+  for (const [name, type, address] of [
+    ['lo', '772', '00:00:00:00:00:00'],
+    ['eth1', '1', '52:54:00:00:00:02'],
+    ['eth0', '1', '52:54:00:AA:bb:01'],
+  ] as const) {
+    await mkdir(join(from.netDir, name), { recursive: true })
+    await writeFile(join(from.netDir, name, 'type'), `${type}\n`)
+    await writeFile(join(from.netDir, name, 'address'), `${address}\n`)
+  }
+  assert.equal((await readConfig(from)).machine, 'plasm-aabb01')
+})
+
+const wrong: ReadonlyArray<{ files: { cmdline?: string; toml?: string }; fact: [string, string] }> = [
+  { files: { cmdline: 'phase.mode=Internet' }, fact: ['parameter', 'phase.mode'] },
+  { files: { cmdline: 'phase.channel=../x' }, fact: ['parameter', 'phase.channel'] },
+  { files: { cmdline: 'phase.provider=http://h/?q' }, fact: ['parameter', 'phase.provider'] },
+  { files: { cmdline: 'phase.provider=,' }, fact: ['parameter', 'phase.provider'] },
+  { files: { cmdline: 'plasm.stage=third' }, fact: ['parameter', 'plasm.stage'] },
+  { files: { toml: 'chanel = "x"' }, fact: ['field', 'chanel'] },
+  { files: { toml: 'port = "80"' }, fact: ['field', 'port'] },
+  { files: { toml: 'mode = "wide"' }, fact: ['parameter', 'phase.mode'] },
+]
+for (const { files, fact } of wrong) {
+  test(`refuses ${JSON.stringify(files)}, naming ${fact[1]}`, async (t) => {
+    const from = await sources(t, files)
+    await assert.rejects(readConfig(from), ({ code, facts }) => {
+      assert.equal(code, 'config-invalid')
+      assert.equal(facts[fact[0]], fact[1])
+      return true
+    })
+  })
+}
