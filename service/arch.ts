@@ -13,6 +13,11 @@ export function canonicalArch(name: string): Arch | undefined {
   return Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined
 }
 
+/** Every name of an architecture, the canonical one first. */
+export function archNames(arch: Arch): readonly string[] {
+  return [arch, ...Object.keys(ALIASES).filter((alias) => alias !== arch && ALIASES[alias] === arch)]
+}
+
 /** Like {@link canonicalArch}, for input that must be one. @throws PlasmError `unknown-arch` */
 export function parseArch(name: string): Arch {
   const arch = canonicalArch(name)

@@ -16,12 +16,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 65 bad data, 69 out of reach or taken, 78
 
 const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   'artifacts-missing': EXIT.badConfig,
-  'artifact-missing': EXIT.badData,
-  'artifact-empty': EXIT.badData,
-  'artifact-too-large': EXIT.badData,
+  'artifacts-ambiguous': EXIT.badData,
   'manifest-invalid': EXIT.badData,
   'port-in-use': EXIT.unavailable,
-  'bind-failed': EXIT.unavailable,
+  'cannot-listen': EXIT.unavailable,
   'provider-unreachable': EXIT.unavailable,
   'provider-error': EXIT.badData,
   'unknown-arch': EXIT.usage,

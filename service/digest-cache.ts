@@ -1,56 +1,75 @@
 import { createHash } from 'node:crypto'
-import type { FileHandle } from 'node:fs/promises'
+import type { OpenFile } from './open-inside.ts'
 
 const READ_BYTES = 1024 * 1024
+/** More files than any root here has; the oldest entry goes first. */
+const ENTRIES_MAX = 256
+/** A write right after hashing may fall into the same tick of the kernel's clock (10 ms at most) and leave no trace in ctime. */
+const CLOCK_TICK_MS = 20
 
-/** Digests of files as they are on disk, by file identity: a changed file is another file, so its digest is forgotten. */
 export interface DigestCache {
-  /** Lower-case hex when it is known already. */
+  /** The digest where it is known for the file as it is now. Reads nothing. */
   known(file: OpenFile): string | undefined
-  /** Lower-case hex, read and hashed once however many ask at the same time. */
-  digest(file: OpenFile): Promise<string>
+  /**
+   * `sha256:<hex>` of the whole file; many who ask at once share one reading. The handle must stay open until it settles.
+   * @returns undefined when the file changed while it was read
+   */
+  digest(file: OpenFile): Promise<string | undefined>
 }
 
-export interface OpenFile {
-  readonly handle: FileHandle
-  readonly size: number
-  /** Device, inode, size and both times: what must be the same for the bytes to be. */
-  readonly identity: string
-}
-
-/** A set has a handful of files; old identities go first when there are more. */
-const MOST_ENTRIES = 256
-
+/** Digests by file identity: whatever changes a file's content changes its key. One file is hashed at a time, so memory is flat. */
 export function createDigestCache(): DigestCache {
-  const done = new Map<string, string>()
-  const running = new Map<string, Promise<string>>()
+  const digests = new Map<string, { readonly identity: string; readonly digest: string }>()
+  const running = new Map<string, Promise<string | undefined>>()
+  let last: Promise<unknown> = Promise.resolve()
+
+  const known = (file: OpenFile) => {
+    const entry = digests.get(file.inode)
+    return entry?.identity === file.identity ? entry.digest : undefined
+  }
+  const compute = async (file: OpenFile) => {
+    const before = known(file)
+    if (before !== undefined) return before
+    const startedAt = Date.now()
+    const digest = await hashFile(file)
+    if ((await identityNow(file)) !== file.identity) return undefined
+    if (Math.abs(startedAt - file.ctimeMs) > CLOCK_TICK_MS) remember(file, digest)
+    return digest
+  }
+  const remember = ({ inode, identity }: OpenFile, digest: string) => {
+    digests.delete(inode)
+    digests.set(inode, { identity, digest })
+    for (const oldest of digests.keys()) {
+      if (digests.size <= ENTRIES_MAX) break
+      digests.delete(oldest)
+    }
+  }
   return {
-    known: (file) => done.get(file.identity),
-    async digest(file) {
-      const known = done.get(file.identity)
-      if (known) return known
-      const started = running.get(file.identity) ?? hashFile(file)
-      running.set(file.identity, started)
-      try {
-        const hex = await started
-        done.set(file.identity, hex)
-        if (done.size > MOST_ENTRIES) done.delete(done.keys().next().value!)
-        return hex
-      } finally {
-        running.delete(file.identity)
-      }
+    known,
+    digest(file) {
+      const found = running.get(file.identity)
+      if (found) return found
+      const mine = last.then(() => compute(file)).finally(() => running.delete(file.identity))
+      last = mine.catch(() => {})
+      running.set(file.identity, mine)
+      return mine
     },
   }
 }
 
 async function hashFile({ handle, size }: OpenFile): Promise<string> {
   const hash = createHash('sha256')
-  const buffer = Buffer.allocUnsafe(READ_BYTES)
+  const buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(size, READ_BYTES)))
   for (let at = 0; at < size; ) {
-    const { bytesRead } = await handle.read(buffer, 0, Math.min(READ_BYTES, size - at), at)
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, at)
     if (bytesRead === 0) break
     hash.update(buffer.subarray(0, bytesRead))
     at += bytesRead
   }
-  return hash.digest('hex')
+  return `sha256:${hash.digest('hex')}`
+}
+
+async function identityNow({ handle }: OpenFile): Promise<string> {
+  const { dev, ino, size, mtimeNs, ctimeNs } = await handle.stat({ bigint: true })
+  return [dev, ino, size, mtimeNs, ctimeNs].join(':')
 }

@@ -1,141 +1,155 @@
-import { createServer, type Server } from 'node:http'
+import { once } from 'node:events'
+import { realpath, stat } from 'node:fs/promises'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { hostname } from 'node:os'
-import { type Logger, pino } from 'pino'
-import { type Advertiser, advertise } from './advertise.ts'
-import type { Arch } from './arch.ts'
+import type { Logger } from 'pino'
+import { advertiseSets } from './advertise-sets.ts'
+import { answer } from './answer.ts'
+import { type Arch, hostArch } from './arch.ts'
 import { createDigestCache } from './digest-cache.ts'
-import { PlasmError } from './errors.ts'
-import { MANIFEST_FILE, parseManifest } from './manifest.ts'
-import { createProviderState, type ProviderState } from './provider-state.ts'
-import { createRequestHandler } from './request-handler.ts'
-import { openServedRoot, readProviderFile, type ServedRoot, type SetPlace } from './served-root.ts'
-import { storePaths } from './store-layout.ts'
-import { buildInfo } from './version.ts'
+import { asPlasmError, PlasmError } from './errors.ts'
+import { sendProblem, statusOf } from './http-problem.ts'
+import type { Site } from './site.ts'
+import { createTransferSlots } from './transfers.ts'
 
-/** Running transfers get this long at a stop; whoever supervises kills after 15 s. */
+/** A connection on which nothing moves for so long is cut; a slow one that moves is not. */
+const IDLE_MS = 60_000
+/** Beyond, new connections are refused: descriptors are finite (RLIMIT_NOFILE is often 1024). */
+const MAX_CONNECTIONS = 512
+/** What running transfers get at a stop; whoever supervises kills after 15 s. */
 const GRACE_MS = 10_000
-/** A client that takes nothing for this long is cut off. */
-const IDLE_MS = 30_000
 
 export interface ProviderOptions {
+  /** The served root: <root>/<channel>/<arch>/<file>. */
   readonly artifacts: string
-  readonly channel: string
-  readonly arch: Arch
-  readonly port: number
-  readonly bind: string
-  readonly mdns: boolean
-  readonly log?: Logger
-  readonly mostTransfers?: number
+  readonly channel?: string
+  readonly arch?: Arch
+  /** 0 takes a free one. */
+  readonly port?: number
+  readonly bind?: string
+  /** Advertise what is served by mDNS. */
+  readonly mdns?: boolean
+  readonly log?: Pick<Logger, 'info' | 'warn' | 'error' | 'debug'>
 }
 
 export interface Provider {
+  /** How this machine reaches it. */
   readonly url: string
   readonly port: number
-  /** Goodbye on mDNS, no new connections, {@link GRACE_MS} for running transfers. */
-  stop(): Promise<void>
+  /** Goodbye on mDNS, no new connections; running transfers get `graceMs`, then they are cut. Calling it again cuts sooner. */
+  stop(graceMs?: number): Promise<void>
 }
 
+const SILENT = { info() {}, warn() {}, error() {}, debug() {} }
+
 /**
- * Serves a directory tree over HTTP and, with `mdns`, says so on the link.
- * @throws PlasmError `artifacts-missing` | `port-in-use` | `bind-failed`
+ * Serves a directory of boot sets over HTTP (INTEROP: provider HTTP API). Answers as soon as this resolves; nothing is hashed
+ * before somebody asks.
+ * @throws PlasmError `artifacts-missing` (facts: `dir`) | `port-in-use` | `cannot-listen` (facts: `bind`, `port`)
  */
 export async function startProvider(options: ProviderOptions): Promise<Provider> {
-  const log = options.log ?? pino({ level: 'silent' })
-  const root = await openServedRoot(options.artifacts)
-  const state = createProviderState({ ...options, log })
-  const handle = createRequestHandler({ ...options, root, state, digests: createDigestCache() })
-  const server = createServer({ keepAliveTimeout: 5_000, requestTimeout: 30_000 }, (request, response) => {
-    response.on('close', () =>
-      log.debug({ method: request.method, url: request.url, status: response.statusCode }, 'request'),
-    )
-    handle(request, response).catch((err: unknown) => {
-      log.error({ err }, 'request failed')
-      response.destroy()
-    })
-  })
-  server.setTimeout(IDLE_MS)
-  await listen(server, options)
-  const { address, port } = server.address() as AddressInfo
-  const url = `http://${address === '0.0.0.0' || address === '::' ? '127.0.0.1' : address}:${port}`
-  log.info({ url, artifacts: root.path }, 'serving')
-  const advertisers = options.mdns ? await advertiseSets(root, options, port, log) : []
+  const { channel = 'stable', arch = hostArch(), port = 8080, bind = '0.0.0.0', log = SILENT } = options
+  const root = await existingDirectory(options.artifacts)
+  const site: Site = {
+    root,
+    channel,
+    arch,
+    digests: createDigestCache(),
+    transfers: createTransferSlots(),
+    startedAt: performance.now(),
+    metrics: { requests: 0, bytesServed: 0 },
+  }
+  const { createServer } = await import('node:http')
+  const server = createServer((request, response) => void handle(site, log, request, response))
+  server.timeout = IDLE_MS
+  server.maxConnections = MAX_CONNECTIONS
+  await listen(server, port, bind)
+  const address = server.address() as AddressInfo
+  const advertising = options.mdns
+    ? advertiseSets({ root, port: address.port, bind, first: { channel, arch }, log })
+    : undefined
+  const url = `http://${urlHost(bind)}:${address.port}`
+  log.info({ url, artifacts: root, channel, arch }, 'serving')
   let stopping: Promise<void> | undefined
   return {
     url,
-    port,
-    stop() {
-      stopping ??= stopProvider(server, advertisers, state)
+    port: address.port,
+    stop(graceMs = GRACE_MS) {
+      if (stopping) server.closeAllConnections()
+      stopping ??= (async () => {
+        await advertising?.stop()
+        await close(server, graceMs)
+      })()
       return stopping
     },
   }
 }
 
-async function listen(server: Server, { port, bind }: ProviderOptions): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, bind, resolve)
-  }).catch((cause: NodeJS.ErrnoException) => {
-    const taken = cause.code === 'EADDRINUSE'
-    throw new PlasmError(
-      taken ? 'port-in-use' : 'bind-failed',
-      taken ? `port ${port} is taken` : `cannot listen on ${bind}:${port}: ${cause.message}`,
-      {
-        cause,
-        facts: { bind, port, errno: cause.code ?? null },
-        hint: taken
-          ? 'stop what listens there, or choose another with --port'
-          : 'choose an address of this machine with --bind',
-      },
-    )
+async function handle(
+  site: Site,
+  log: Pick<Logger, 'error' | 'debug'>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  site.metrics.requests += 1
+  const facts = { method: request.method, target: printable(request.url ?? ''), from: request.socket.remoteAddress }
+  // A client that hangs up is its own business; the response's end says the rest.
+  response.on('error', () => {})
+  try {
+    await answer(site, request, response)
+  } catch (thrown) {
+    const error = asPlasmError(thrown)
+    if (statusOf(error) === 500) log.error({ ...facts, err: thrown }, 'a request failed')
+    sendProblem(response, error)
+  }
+  log.debug({ ...facts, status: response.statusCode }, 'request')
+}
+
+async function existingDirectory(dir: string): Promise<string> {
+  const path = await realpath(dir).catch(() => undefined)
+  if (path !== undefined && (await stat(path)).isDirectory()) return path
+  throw new PlasmError('artifacts-missing', `there is no directory ${dir}`, {
+    facts: { dir },
+    hint: 'name the directory that holds <channel>/<arch>/ with --artifacts',
   })
 }
 
-/** One advertisement for each set that is there; the first has the plain name. A provider without mDNS still serves. */
-async function advertiseSets(
-  root: ServedRoot,
-  options: ProviderOptions,
-  port: number,
-  log: Logger,
-): Promise<readonly Advertiser[]> {
-  const { generation } = await readProviderFile(storePaths(root.path).provider)
-  const places = await root.sets()
-  const started = await Promise.all(
-    places.map(async (place, index) => {
-      const { version, sequence } = await releaseOf(root, place)
-      const name = `plasmd-${hostname()}${index === 0 ? '' : `-${place.channel}-${place.arch}`}`
-      const ad = { name, hostname: hostname(), port, version, channel: place.channel, arch: place.arch }
-      const address = options.bind === '0.0.0.0' || options.bind === '::' ? {} : { address: options.bind }
-      const txt = { generation: String(generation), ...(sequence === null ? {} : { sequence: String(sequence) }) }
-      return advertise({ ...ad, ...address, txt }).catch((err: unknown) => {
-        log.warn({ err }, 'not advertised')
-        return undefined
-      })
-    }),
-  )
-  return started.filter((advertiser) => advertiser !== undefined)
-}
-
-async function releaseOf(root: ServedRoot, place: SetPlace): Promise<{ version: string; sequence: number | null }> {
-  const file = await root.open(place, MANIFEST_FILE)
+async function listen(server: Server, port: number, bind: string): Promise<void> {
+  server.listen({ port, host: bind, backlog: 128 })
   try {
-    const manifest = file && parseManifest(await file.handle.readFile())
-    return manifest ?? { version: buildInfo().version, sequence: null }
-  } catch {
-    return { version: buildInfo().version, sequence: null }
-  } finally {
-    await file?.handle.close()
+    await once(server, 'listening')
+  } catch (cause) {
+    const facts = { bind, port }
+    if ((cause as NodeJS.ErrnoException).code === 'EADDRINUSE') {
+      throw new PlasmError('port-in-use', `another program already listens on port ${port}`, {
+        facts,
+        hint: `end it (\`ss -ltnp sport = :${port}\` names it), or choose another port with --port`,
+        cause,
+      })
+    }
+    throw new PlasmError('cannot-listen', `cannot listen on ${bind}, port ${port}: ${(cause as Error).message}`, {
+      facts,
+      hint: 'give --bind an address of this machine; ports below 1024 need root',
+      cause,
+    })
   }
 }
 
-async function stopProvider(server: Server, advertisers: readonly Advertiser[], state: ProviderState): Promise<void> {
-  await Promise.all(advertisers.map((advertiser) => advertiser.stop().catch(() => undefined)))
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
-  const cut = setTimeout(() => {
-    state.log.warn({ transfers: state.runningTransfers() }, 'cutting off running transfers')
-    server.closeAllConnections()
-  }, GRACE_MS)
-  await closed
+/** A finished transfer's connection would stay open for its next request: while closing, idle ones are closed again and again. */
+async function close(server: Server, graceMs: number): Promise<void> {
+  const sweep = setInterval(() => server.closeIdleConnections(), 50)
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+  await new Promise<void>((closed) => server.close(() => closed()))
+  clearInterval(sweep)
   clearTimeout(cut)
+}
+
+function urlHost(bind: string): string {
+  if (bind === '0.0.0.0' || bind === '::') return '127.0.0.1'
+  return bind.includes(':') ? `[${bind}]` : bind
+}
+
+/** A request part for a log that people read on a terminal: no control characters, nothing beyond ASCII, not endless. */
+function printable(text: string): string {
+  return text.slice(0, 256).replace(/[^\x20-\x7e]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }

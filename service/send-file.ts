@@ -1,44 +1,53 @@
+import type { FileHandle } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
-import type { OpenFile } from './digest-cache.ts'
-
-const BUFFER_BYTES = 1024 * 1024
+import type { ByteRange } from './byte-range.ts'
+import type { BufferPair } from './transfers.ts'
 
 /**
- * Writes bytes first..last of a file as a response's body: two buffers, one being read while the other is on its way, so
- * memory stays flat whatever the size. @returns whether all of it went out; false when the client hung up or the file shrank
+ * Sends a range of an open file as a response's body: the next piece is read while the last one is on its way, and a buffer
+ * is filled again only after its write callback, so two buffers are all the memory a transfer takes.
+ * @param sent is told of bytes that the kernel has taken
+ * @returns whether the whole range was sent; false when the client hung up or the file ended early (then the connection is cut,
+ * since a body shorter than its Content-Length is the only way left to say so: RFC 9112, 8)
  */
-export async function sendBytes(
+export async function sendRange(
   response: ServerResponse,
-  file: OpenFile,
-  first: number,
-  last: number,
-  onBytes: (bytes: number) => void,
+  handle: FileHandle,
+  range: ByteRange,
+  buffers: BufferPair,
+  sent: (bytes: number) => void,
 ): Promise<boolean> {
-  const closed = new Promise<false>((resolve) => response.once('close', () => resolve(false)))
-  const buffers = [Buffer.allocUnsafe(BUFFER_BYTES), Buffer.allocUnsafe(BUFFER_BYTES)] as const
+  const write = createWriter(response)
   let written: Promise<boolean> = Promise.resolve(true)
-  let at = first
-  for (let turn = 0; at <= last; turn += 1) {
+  let turn = 0
+  for (let at = range.first; at <= range.last; ) {
     const buffer = buffers[turn % 2]!
-    const { bytesRead } = await file.handle.read(buffer, 0, Math.min(BUFFER_BYTES, last - at + 1), at)
-    if (bytesRead === 0) {
+    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, range.last + 1 - at), at)
+    const alive = await written
+    if (!alive || bytesRead === 0) {
       response.destroy()
       return false
     }
-    // The other buffer must be out before this one's turn comes again.
-    if (!(await written)) return false
-    written = Promise.race([writeOut(response, buffer.subarray(0, bytesRead)), closed])
+    written = write(buffer.subarray(0, bytesRead), sent)
     at += bytesRead
-    onBytes(bytesRead)
+    turn += 1
   }
   if (!(await written)) return false
   response.end()
   return true
 }
 
-function writeOut(response: ServerResponse, bytes: Buffer): Promise<boolean> {
-  return new Promise((resolve) => {
-    if (response.destroyed) resolve(false)
-    else response.write(bytes, (error) => resolve(!error))
-  })
+/** Writes resolve to whether the bytes were taken; one listener for the response's end serves all of them. */
+function createWriter(response: ServerResponse): (piece: Buffer, sent: (bytes: number) => void) => Promise<boolean> {
+  let giveUp = () => {}
+  response.once('close', () => giveUp())
+  return (piece, sent) =>
+    new Promise((resolve) => {
+      giveUp = () => resolve(false)
+      if (response.destroyed) return giveUp()
+      response.write(piece, (error) => {
+        if (!error) sent(piece.length)
+        resolve(!error)
+      })
+    })
 }

@@ -1,0 +1,66 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Arch } from './arch.ts'
+import { answerFile } from './artifact-answer.ts'
+import { findSet, openArtifact, readDocument } from './boot-sets.ts'
+import { PlasmError } from './errors.ts'
+import { findBlob } from './find-blob.ts'
+import { notFound, sendJson } from './http-problem.ts'
+import { MANIFEST_FILE } from './manifest.ts'
+import { manifestOf } from './manifest-answer.ts'
+import { routeOf } from './route.ts'
+import type { Site } from './site.ts'
+import { about, health, status } from './status.ts'
+
+/** The signed document beside the artifacts (DESIGN decision 2), handed on byte for byte like the plain one. */
+const ENVELOPE_FILE = 'manifest.dsse.json'
+
+/**
+ * Answers one request (INTEROP: provider HTTP API).
+ * @throws PlasmError with a code of http-problem.ts; anything else is a failure of ours
+ */
+export async function answer(site: Site, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    throw new PlasmError('method-not-allowed', 'this provider only answers GET and HEAD')
+  }
+  const route = routeOf(request.url ?? '')
+  if (route === undefined) throw notFound()
+  if (route === 'malformed') throw new PlasmError('bad-request', 'the path is not valid percent-encoding')
+  switch (route.kind) {
+    case 'about':
+      return void sendJson(response, 200, about(site))
+    case 'health': {
+      const { healthy, body } = await health(site)
+      return void sendJson(response, healthy ? 200 : 503, body)
+    }
+    case 'status':
+      return void sendJson(response, 200, await status(site))
+    case 'default-manifest':
+      return answerSetFile(site, request, response, { channel: site.channel, arch: site.arch, name: MANIFEST_FILE })
+    case 'file':
+      return answerSetFile(site, request, response, route)
+    case 'blob': {
+      const file = await findBlob(site, route.digest)
+      if (!file) throw notFound()
+      return answerFile(site, request, response, file)
+    }
+  }
+}
+
+async function answerSetFile(
+  site: Site,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { channel, arch, name }: { channel: string; arch: Arch; name: string },
+): Promise<void> {
+  const set = await findSet(site.root, channel, arch)
+  if (!set) throw notFound()
+  if (name === MANIFEST_FILE || name === ENVELOPE_FILE) {
+    const bytes = await (name === MANIFEST_FILE ? manifestOf(site, set) : readDocument(site.root, set, name))
+    if (!bytes) throw notFound()
+    site.metrics.bytesServed += sendJson(response, 200, bytes)
+    return
+  }
+  const file = await openArtifact(site.root, set, name)
+  if (!file) throw notFound()
+  return answerFile(site, request, response, file)
+}

@@ -1,0 +1,96 @@
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { type Arch, canonicalArch } from './arch.ts'
+import { rolesOf } from './artifact-names.ts'
+import { PlasmError } from './errors.ts'
+import { CHANNEL, MANIFEST_FILE, parseManifest } from './manifest.ts'
+import { type DescribedArtifact, digestFile, manifestDocument } from './manifest-document.ts'
+
+const DAY_MS = 24 * 3600 * 1000
+const EXPIRES_AFTER_DAYS = 365
+
+export interface Release {
+  readonly channel: string
+  readonly arch: Arch
+  readonly version: string
+  /** Rises with every release of a channel. */
+  readonly sequence: number
+  /** Now where absent; given, the same files make the same bytes. */
+  readonly createdAt?: Date
+  /** A year after `createdAt` where absent. */
+  readonly expiresAt?: Date
+}
+
+/**
+ * Makes the plain manifest of the artifacts in a directory, with chunk digests.
+ * @returns compact JSON, not written anywhere
+ * @throws PlasmError `artifacts-missing` (facts: `dir`) | `artifacts-ambiguous` (facts: `role`, `files`) | `manifest-invalid`
+ */
+export async function generateManifest(dir: string, release: Release): Promise<Uint8Array> {
+  const { files, ambiguous } = rolesOf(await readDirectory(dir))
+  for (const [role, names] of ambiguous) {
+    throw new PlasmError('artifacts-ambiguous', `several files could be the ${role}: ${names.join(', ')}`, {
+      facts: { dir, role, files: names },
+      hint: `leave one of them, or name one "${role}"`,
+    })
+  }
+  const artifacts: DescribedArtifact[] = []
+  for (const [role, filename] of files) {
+    const handle = await open(join(dir, filename))
+    try {
+      artifacts.push({ role, filename, ...(await digestFile(handle)) })
+    } finally {
+      await handle.close()
+    }
+  }
+  const createdAt = release.createdAt ?? new Date()
+  const expiresAt = release.expiresAt ?? new Date(createdAt.getTime() + EXPIRES_AFTER_DAYS * DAY_MS)
+  const bytes = manifestDocument({ ...release, createdAt, expiresAt, artifacts })
+  // What a client would refuse must not be published: names, sizes, kernel and initramfs are checked by the client's own rules.
+  parseManifest(bytes)
+  return bytes
+}
+
+async function readDirectory(dir: string): Promise<string[]> {
+  try {
+    return await readdir(dir)
+  } catch (cause) {
+    throw new PlasmError('artifacts-missing', `there is no readable directory ${dir}`, { facts: { dir }, cause })
+  }
+}
+
+/** Writes DIR/manifest.json so that a reader sees the old one or the new one, and power loss leaves one of them. */
+export async function writeManifestFile(dir: string, bytes: Uint8Array): Promise<void> {
+  const partial = join(dir, `.${MANIFEST_FILE}.${process.pid}.tmp`)
+  try {
+    const handle = await open(partial, 'w', 0o644)
+    try {
+      await handle.writeFile(bytes)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(partial, join(dir, MANIFEST_FILE))
+  } catch (thrown) {
+    await rm(partial, { force: true })
+    throw thrown
+  }
+  const directory = await open(dir)
+  await directory.sync().finally(() => directory.close())
+}
+
+/** One more than the manifest that is there already, or 1. */
+export async function nextSequence(dir: string): Promise<number> {
+  const bytes = await readFile(join(dir, MANIFEST_FILE)).catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code === 'ENOENT') return undefined
+    throw thrown
+  })
+  return bytes === undefined ? 1 : parseManifest(bytes).sequence + 1
+}
+
+/** Channel and arch as the last two components of a path say (INTEROP: directory layout), each undefined where they do not. */
+export function placeOf(dir: string): { readonly channel: string | undefined; readonly arch: Arch | undefined } {
+  const path = resolve(dir)
+  const channel = basename(dirname(path))
+  return { channel: CHANNEL.test(channel) ? channel : undefined, arch: canonicalArch(basename(path)) }
+}

@@ -1,0 +1,22 @@
+import type { Arch } from './arch.ts'
+import type { DigestCache } from './digest-cache.ts'
+import type { TransferSlots } from './transfers.ts'
+
+/** What one running provider is made of; every answer is made from it. */
+export interface Site {
+  readonly root: string
+  /** Channel and arch of `GET /manifest.json`. */
+  readonly channel: string
+  readonly arch: Arch
+  readonly digests: DigestCache
+  readonly transfers: TransferSlots
+  /** Milliseconds, performance.now(). */
+  readonly startedAt: number
+  readonly metrics: Metrics
+}
+
+export interface Metrics {
+  requests: number
+  /** Bytes of files and manifests that the kernel has taken. */
+  bytesServed: number
+}

@@ -1,0 +1,114 @@
+import { constants } from 'node:fs'
+import { access, readdir, readFile, statfs } from 'node:fs/promises'
+import * as v from 'valibot'
+import type { Arch } from './arch.ts'
+import { listSets, readManifest } from './boot-sets.ts'
+import type { Site } from './site.ts'
+import { storePaths } from './store-layout.ts'
+import { buildInfo } from './version.ts'
+
+const NAME = 'plasmd-provider'
+/** Less room than this, and the next manifest could not be written. */
+const SPACE_MIN_BYTES = 1024 * 1024
+
+/** `.provider.json` (store-layout.ts): which machine this is, and the generation it was booted as. */
+const identitySchema = v.object({
+  machine: v.optional(v.string()),
+  generation: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+})
+
+/** Whose provider this is; nobody booted an origin, so one without the file is generation 0. */
+export async function providerIdentity(root: string): Promise<{ machine?: string; generation: number }> {
+  const text = await readFile(storePaths(root).provider, 'utf8').catch(() => '{}')
+  const parsed = v.safeParse(identitySchema, jsonOrNull(text))
+  const { machine, generation = 0 } = parsed.success ? parsed.output : {}
+  return { ...(machine === undefined ? {} : { machine }), generation }
+}
+
+/** `GET /` */
+export function about(site: Site) {
+  const { channel, arch } = site
+  return { name: NAME, version: buildInfo().version, channel, arch, uptime_seconds: uptimeSeconds(site) }
+}
+
+/** `GET /health`, and with `healthy` its status code. */
+export async function health({ root }: Site) {
+  const [readable, space] = await Promise.all([canRead(root), hasSpace(root)])
+  const healthy = readable && space
+  const checks = { artifacts_readable: readable, disk_space_ok: space }
+  return { healthy, body: { status: healthy ? ('healthy' as const) : ('unhealthy' as const), checks } }
+}
+
+/** `GET /status`; every key beyond INTEROP's is an addition. Names no path of this machine. */
+export async function status(site: Site) {
+  const [{ body }, identity, sets] = await Promise.all([
+    health(site),
+    providerIdentity(site.root),
+    servedSets(site.root),
+  ])
+  return {
+    ...about(site),
+    ...identity,
+    pid: process.pid,
+    health: { status: body.status, ...body.checks },
+    metrics: {
+      requests_total: site.metrics.requests,
+      bytes_served_total: site.metrics.bytesServed,
+      transfers_running: site.transfers.running(),
+    },
+    sets,
+  }
+}
+
+/** What is served, as it appears in `/status` and in advertisements. Nulls: no valid manifest lies there. */
+export interface ServedSet {
+  readonly channel: string
+  readonly arch: Arch
+  readonly version: string | null
+  readonly sequence: number | null
+  readonly manifest_digest: string | null
+}
+
+export async function servedSets(root: string): Promise<readonly ServedSet[]> {
+  const sets: ServedSet[] = []
+  for (const set of await listSets(root)) {
+    const stored = await readManifest(root, set)
+    sets.push({
+      channel: set.channel,
+      arch: set.arch,
+      version: stored?.manifest?.version ?? null,
+      sequence: stored?.manifest?.sequence ?? null,
+      manifest_digest: stored?.digest ?? null,
+    })
+  }
+  return sets
+}
+
+function uptimeSeconds({ startedAt }: Site): number {
+  return Math.floor((performance.now() - startedAt) / 1000)
+}
+
+async function canRead(root: string): Promise<boolean> {
+  return readdir(root).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** Room matters only where this provider may write: a read-only medium is always full. A ramfs counts no blocks at all. */
+async function hasSpace(root: string): Promise<boolean> {
+  const found = await statfs(root).catch(() => undefined)
+  if (!found || found.blocks === 0 || found.bavail * found.bsize >= SPACE_MIN_BYTES) return true
+  return access(root, constants.W_OK).then(
+    () => false,
+    () => true,
+  )
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
