@@ -24,7 +24,7 @@ export async function readFrom(
   response.body.on('error', () => {})
   try {
     const start = checkHead(url, response, { from, size })
-    await broken(url, () => readBody(url, response.body, { start, from, size }, take))
+    await readBody(url, response.body, { start, from, size }, take)
   } finally {
     response.body.destroy()
   }
@@ -56,7 +56,12 @@ async function readBody(
   take: (data: Buffer) => void,
 ): Promise<void> {
   let at = start
-  for await (const data of body) {
+  const pieces = body[Symbol.asyncIterator]()
+  const next = () => pieces.next()
+  for (;;) {
+    // Only the reading is the provider's: what `take` throws is not, and goes through as it is.
+    const { value: data, done } = await broken(url, next)
+    if (done) break
     if (at + data.length > size) throw tooLong(url, size - start)
     const known = Math.min(Math.max(0, from - at), data.length)
     if (known < data.length) take(known === 0 ? data : data.subarray(known))
