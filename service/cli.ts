@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { hostArch, parseArch } from './arch.ts'
 import { asPlasmError, EXIT } from './errors.ts'
+import { CHANNEL } from './manifest.ts'
 import { versionLine } from './version.ts'
 
 const EXAMPLES = `
@@ -22,6 +23,7 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   'cannot-listen': EXIT.unavailable,
   'provider-unreachable': EXIT.unavailable,
   'provider-error': EXIT.badData,
+  'address-invalid': EXIT.usage,
   'unknown-arch': EXIT.usage,
   'place-unknown': EXIT.usage,
 }
@@ -54,12 +56,12 @@ function program(done: (code: number) => void): Command {
     .command('serve')
     .description('serve a directory of boot sets: <artifacts>/<channel>/<arch>/{manifest.json,kernel,initramfs,…}')
     .option('-a, --artifacts <dir>', 'what to serve', '/var/lib/plasm/artifacts')
-    .option('-c, --channel <channel>', 'channel of GET /manifest.json', 'stable')
+    .option('-c, --channel <channel>', 'channel of GET /manifest.json', asArgument(parseChannel), 'stable')
     .option('-A, --arch <arch>', 'architecture of GET /manifest.json', asArgument(parseArch), hostArch())
     .option('-p, --port <port>', 'TCP port, 0 for any', asArgument(parsePort), 8080)
     .option('-b, --bind <address>', 'address to listen on', '0.0.0.0')
     .option('--no-mdns', 'do not advertise by mDNS')
-    .option('--no-dht', 'accepted and without effect: there is no DHT yet')
+    .option('--no-dht', 'accepted for compatibility; changes nothing, as there is no DHT yet')
     .option('-v, --verbose', 'log every request', false)
     .action(async (options) => done(await (await import('./serve-command.ts')).serveCommand(options)))
   const provider = plasmd.command('provider').description('ask providers what they are and what they have')
@@ -82,7 +84,7 @@ function program(done: (code: number) => void): Command {
     .description('make the documents that describe a boot set')
     .command('generate <dir>')
     .description('write <dir>/manifest.json for the artifacts in a directory')
-    .option('-c, --channel <channel>', "channel; by default the directory's parent's name")
+    .option('-c, --channel <channel>', "channel; by default the directory's parent's name", asArgument(parseChannel))
     .option('-A, --arch <arch>', "architecture; by default the directory's name", asArgument(parseArch))
     .option('--release-version <version>', 'version of the release', '0.1.0')
     .option(
@@ -102,6 +104,11 @@ function program(done: (code: number) => void): Command {
   return plasmd
 }
 
+function parseChannel(text: string): string {
+  if (!CHANNEL.test(text)) throw new Error('is not a channel: lower-case letters, digits, dots, dashes, underscores')
+  return text
+}
+
 function parsePort(text: string): number {
   const port = Number(text)
   if (!/^\d+$/.test(text) || port > 65_535) throw new Error('is not a port (0 to 65535)')
@@ -114,9 +121,11 @@ function parseCount(text: string): number {
   return count
 }
 
+const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
+
 function parseTime(text: string): Date {
   const time = new Date(text)
-  if (Number.isNaN(time.getTime())) throw new Error('is not an RFC 3339 time')
+  if (!RFC3339.test(text) || Number.isNaN(time.getTime())) throw new Error('is not an RFC 3339 time')
   return time
 }
 

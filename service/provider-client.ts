@@ -3,10 +3,16 @@ import { PlasmError } from './errors.ts'
 export const DEFAULT_ADDRESS = 'http://127.0.0.1:8080'
 const TIMEOUT_MS = 5_000
 
-/** GET /status of a provider, as it answered. @throws PlasmError `provider-unreachable` | `provider-error` */
+/** GET /status of a provider, as it answered. @throws PlasmError `address-invalid` | `provider-unreachable` | `provider-error` */
 export async function providerStatus(address: string): Promise<Record<string, unknown>> {
   const { request } = await import('undici')
-  const url = new URL('/status', address)
+  const url = URL.parse('/status', address)
+  if (url?.protocol !== 'http:') {
+    throw new PlasmError('address-invalid', `${address} is not an http:// URL`, {
+      facts: { address },
+      hint: `give --addr a base URL such as ${DEFAULT_ADDRESS}`,
+    })
+  }
   let answer: Awaited<ReturnType<typeof request>>
   try {
     answer = await request(url, { headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS })
