@@ -87,10 +87,14 @@ function report({ lastReport }: Status, now: number): readonly Row[] {
   return [['last report', `${type} ${delivered ? 'delivered' : `not delivered: ${error}`}, ${age(at, now)} ago`]]
 }
 
-function error({ ready, lastError }: Status): readonly Row[] {
+function error({ ready, notReadyBecause, lastError }: Status): readonly Row[] {
   if (ready || !lastError) return []
   const { step, code, message, hint } = lastError
-  return [['error', `${step}: ${message} [${code}]`], ...(hint === undefined ? [] : [['next', hint] as const])]
+  const saidAbove = notReadyBecause?.includes(`[${code}]`) === true
+  return [
+    ...(saidAbove ? [] : [['error', `${step}: ${message} [${code}]`] as const]),
+    ...(hint === undefined ? [] : [['next', hint] as const]),
+  ]
 }
 
 function agent({ agent, stage, step }: Status, now: number): readonly Row[] {

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { exitCodeOf, findStatus } from '../../../agent/status.ts'
+import type { Status } from '../../../agent/status-file.ts'
+import { age, statusScreen } from '../../../agent/status-view.ts'
+
+const digest = (byte: string) => `sha256:${byte.repeat(32)}`
+const NOW = Date.parse('2026-01-01T00:02:05Z')
+
+const READY: Status = {
+  version: 1,
+  agent: { version: '0.1.0', commit: 'abc1234', pid: process.pid, startedAt: '2026-01-01T00:00:00Z' },
+  machine: 'plasm-00a1b2',
+  runId: null,
+  bootId: 'b',
+  stage: 'serve',
+  step: 'watch',
+  ready: true,
+  notReadyBecause: null,
+  record: {
+    version: 1,
+    runId: null,
+    machine: 'plasm-00a1b2',
+    generation: 2,
+    provider: { url: 'http://192.0.2.2:8080', name: 'plasm-aabbcc', generation: 1, discoveredBy: 'mdns' },
+    set: {
+      manifestDigest: digest('ab'),
+      channel: 'stable',
+      arch: 'x86_64',
+      version: '0.1.0',
+      sequence: 12,
+      bytes: 50e6,
+    },
+    handover: 'carry',
+    budget: { totalMiB: 480, availableMiB: 430, needMiB: 180, rootfsFreeMiB: 200, initrdMiB: 60, kernelMiB: 8 },
+    lowestAvailableMiB: 130,
+    fetchBootId: 'a',
+    bootNonce: 'n',
+    candidates: [],
+    timings: [],
+  },
+  artifacts: [
+    { role: 'kernel', filename: 'kernel', bytes: 8e6, hash: digest('01') },
+    { role: 'initramfs', filename: 'initramfs', bytes: 42e6, hash: digest('02') },
+  ],
+  plasmd: {
+    state: 'running',
+    pid: 77,
+    startedAt: '2026-01-01T00:00:10Z',
+    restarts: 1,
+    lastExit: 'killed by SIGKILL',
+    url: 'http://127.0.0.1:8080',
+    bytesServed: 50e6,
+    requests: 12,
+    managedBy: 'agent',
+  },
+  advertising: true,
+  lastReport: { at: '2026-01-01T00:01:00Z', type: 'ready', delivered: true, error: null },
+  lastError: null,
+  memory: { totalMiB: 480, availableMiB: 300, lowestAvailableMiB: 130, budget: null },
+  updatedAt: '2026-01-01T00:02:00Z',
+}
+
+const NOT_READY: Status = {
+  ...READY,
+  ready: false,
+  step: 'provider',
+  notReadyBecause: 'plasmd cannot start: port 8080 is in use by another program [port-in-use]',
+  record: null,
+  artifacts: [],
+  advertising: false,
+  plasmd: { ...READY.plasmd!, state: 'backoff', pid: null, startedAt: null, bytesServed: null, requests: null },
+  lastError: {
+    step: 'provider',
+    code: 'port-in-use',
+    message: 'plasmd cannot start: port 8080 is in use by another program',
+    facts: {},
+    hint: 'end the program that listens on port 8080, or set port in /etc/plasm/agent.toml; plasmd is tried again by itself',
+  },
+}
+
+test('the screen of a ready machine', () => {
+  assert.equal(
+    statusScreen(READY, { colour: false, now: NOW }),
+    `ready
+machine      plasm-00a1b2, generation 2, advertised
+booted from  http://192.0.2.2:8080 (plasm-aabbcc, generation 1, found by mdns)
+set          stable/x86_64 0.1.0, sequence 12, sha256:abababababab
+artifacts    kernel         7.6 MiB  sha256:010101010101
+             initramfs     40.1 MiB  sha256:020202020202
+handover     carry, 47.7 MiB
+plasmd       running, pid 77, up 1 min 55 s, 1 restart, last ended: killed by
+             SIGKILL
+             http://127.0.0.1:8080; served 47.7 MiB in 12 requests
+memory       300 of 480 MiB available, lowest 130
+last report  ready delivered, 1 min 5 s ago
+agent        pid ${process.pid}, up 2 min 5 s, serve stage at watch, 0.1.0 (abc1234)
+`,
+  )
+})
+
+test('the screen of a machine that is not ready says why and what to do', () => {
+  assert.equal(
+    statusScreen(NOT_READY, { colour: false, now: NOW }),
+    `not ready: plasmd cannot start: port 8080 is in use by another program
+[port-in-use]
+machine      plasm-00a1b2
+set          none
+plasmd       backoff, 1 restart, last ended: killed by SIGKILL
+             http://127.0.0.1:8080
+memory       300 of 480 MiB available, lowest 130
+last report  ready delivered, 1 min 5 s ago
+next         end the program that listens on port 8080, or set port in
+             /etc/plasm/agent.toml; plasmd is tried again by itself
+agent        pid ${process.pid}, up 2 min 5 s, serve stage at provider, 0.1.0 (abc1234)
+`,
+  )
+})
+
+test('no line is wider than 80 columns, and colour stands on the headline alone', () => {
+  const long = { ...NOT_READY, notReadyBecause: 'word '.repeat(60).trim() }
+  const lines = statusScreen(long, { colour: false, now: NOW }).split('\n')
+  assert.ok(lines.every((line) => line.length <= 80))
+  const coloured = statusScreen(READY, { colour: true, now: NOW }).split('\n')
+  assert.deepEqual(
+    coloured.map((line) => line.includes('\x1b')),
+    coloured.map((_, at) => at === 0),
+  )
+})
+
+test('ages', () => {
+  const since = (seconds: number) => age(new Date(NOW - seconds * 1000).toISOString(), NOW)
+  assert.deepEqual([0, 59, 60, 3600 + 600, 4 * 86_400 + 3 * 3600, -5].map(since), [
+    '0 s',
+    '59 s',
+    '1 min 0 s',
+    '1 h 10 min',
+    '4 d 3 h',
+    '0 s',
+  ])
+})
+
+function statusFile(t: TestContext, text: string): string {
+  const directory = mkdtempSync(join(tmpdir(), 'plasm-status-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  writeFileSync(join(directory, 'status.json'), text)
+  return join(directory, 'status.json')
+}
+
+const exitOf = (file: string) => exitCodeOf(findStatus(file))
+
+test('exit codes are LSB: 0 ready, 1 not ready, 3 not running, 4 unknown', (t) => {
+  const gone = spawnSync('true').pid
+  const dead = { ...READY, agent: { ...READY.agent, pid: gone } }
+  assert.equal(exitOf(statusFile(t, JSON.stringify(READY))), 0)
+  assert.equal(exitOf(statusFile(t, JSON.stringify(NOT_READY))), 1)
+  assert.equal(exitOf('/nonexistent/status.json'), 3)
+  assert.equal(exitOf(statusFile(t, JSON.stringify(dead))), 3)
+  assert.equal(exitOf(statusFile(t, '{"version":2}')), 4)
+  assert.equal(exitOf(statusFile(t, 'not JSON')), 4)
+  assert.equal(exitOf('/'), 4)
+})
