@@ -1,0 +1,93 @@
+import { PlasmError } from '../service/errors.ts'
+import { chooseAccelerator } from './accelerator.ts'
+import { guestPlace, HARNESS_ADDRESS, ORIGIN } from './addresses.ts'
+import { type ChainSpec, type Emit, readPublishedSet } from './chain-spec.ts'
+import { type LiveProvider, proveGeneration, servedByEach } from './generation.ts'
+import { type Guest, startGuest } from './guest.ts'
+import { createNetwork } from './network.ts'
+import { startOrigin } from './origin.ts'
+import { openReportServer } from './report-server.ts'
+import { type ChainResult, chainError, type Generation } from './result.ts'
+import { readyWithinSeconds, waitUntilReady } from './wait-ready.ts'
+
+/** Over a whole chain, what asking providers for their manifests may cost, bytes. */
+const PROBE_LIMIT_BYTES = 1024 * 1024
+const TAIL_LINES = 20
+
+/**
+ * Boots a chain of machines, each from one before it, and proves it. What it found is told as the event `result`, failures
+ * too; then, when asked to keep the machines, it waits to be aborted. Runs inside the run's own namespaces.
+ */
+export async function chain(spec: ChainSpec, emit: Emit, signal: AbortSignal): Promise<void> {
+  await using started = new AsyncDisposableStack()
+  const generations: Generation[] = []
+  const progress: Pick<ChainResult, 'arch' | 'accel' | 'setBytes'> = { arch: spec.arch, accel: null, setBytes: 0 }
+  const result = (about: typeof progress) => ({ ...about, generations })
+  let about = progress
+  let current: Guest | undefined
+  try {
+    const published = await readPublishedSet(spec)
+    const chosen = await chooseAccelerator(spec.arch, `${spec.mediaDir}/kernel`, spec.runDir)
+    about = { arch: spec.arch, accel: chosen.accel, setBytes: published.setBytes }
+    emit({ type: 'say', text: `accelerator ${chosen.accel}: ${chosen.because}` })
+    const guests = Array.from({ length: spec.generations }, (_, index) => guestPlace(index + 1))
+    const network = started.use(await createNetwork(guests, spec.runDir))
+    const reportServer = started.use(await openReportServer(HARNESS_ADDRESS, spec.runDir))
+    const origin = await startOrigin(network.inOrigin, spec)
+    started.defer(origin.stop)
+
+    let providers: readonly LiveProvider[] = [{ participant: ORIGIN, generation: 0, stop: origin.stop }]
+    for (const place of guests) {
+      signal.throwIfAborted()
+      const servedBefore = await servedByEach(providers)
+      const guest = await startGuest(place, { spec, accel: chosen.accel, reportServer, emit })
+      current = guest
+      started.use(guest.machine)
+      const ready = await waitUntilReady(
+        guest.machine,
+        guest.reports,
+        readyWithinSeconds(chosen.accel, spec.arch),
+        signal,
+      )
+      guest.progress.state('ready', 'ready; gathering evidence')
+      const generation = await proveGeneration(guest, ready, {
+        ...{ spec, published, participants: network.participants, providers, servedBefore, signal },
+      })
+      generations.push(generation)
+      guest.progress.state('proven', `booted from ${generation.provider.machine}, proven`)
+      checkProbes(generations)
+      if (spec.providers === 'last') {
+        await Promise.all(providers.map(({ stop }) => stop()))
+        providers = []
+      }
+      const { generation: number } = generation
+      const stop = async () => guest.machine[Symbol.asyncDispose]()
+      providers = [...providers, { participant: place, generation: number, stop }]
+    }
+    emit({ type: 'result', result: { ok: true, ...result(about) } })
+  } catch (thrown) {
+    const failure = signal.aborted ? interrupted(current) : thrown
+    if (current && !signal.aborted) tellFailure(current, emit)
+    emit({ type: 'result', result: { ok: false, ...result(about), error: chainError(failure) } })
+  }
+  if (spec.keep && !signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve))
+}
+
+function interrupted(current: Guest | undefined): PlasmError {
+  const machine = current ? { machine: current.place.name } : {}
+  return new PlasmError('interrupted', 'interrupted', { facts: { step: 'chain', ...machine } })
+}
+
+function tellFailure({ machine, place, progress }: Guest, emit: Emit): void {
+  progress.state('failed', 'failed')
+  const lines = machine.lines.slice(-TAIL_LINES).map(({ text }) => text)
+  emit({ type: 'console-tail', name: place.name, log: machine.consoleLog, lines })
+}
+
+function checkProbes(generations: readonly Generation[]): void {
+  const probes = generations.reduce((sum, { evidence }) => sum + evidence.probeBytes, 0)
+  if (probes < PROBE_LIMIT_BYTES) return
+  throw new PlasmError('evidence-missing', `probing cost ${probes} bytes, under ${PROBE_LIMIT_BYTES} is allowed`, {
+    facts: { step: 'evidence', pieces: ['probeBytes'] },
+  })
+}

@@ -1,0 +1,127 @@
+import type { BootRecord } from '../agent/boot-record.ts'
+import type { ConsoleFacts } from './console.ts'
+import type { ReceivedBytes } from './counters.ts'
+import type { Evidence } from './result.ts'
+
+/** Everything gathered about one machine's boot. */
+export interface Facts {
+  readonly console: ConsoleFacts
+  readonly resets: number
+  readonly runId: string
+  readonly nonce: string
+  readonly published: { readonly manifestDigest: string; readonly manifestBytes: number; readonly setBytes: number }
+  /** From its verified reports. */
+  readonly claim: {
+    readonly record: BootRecord
+    readonly release: string | null
+    readonly serveBootId: string
+    /** Boot ids of the reports of its fetch stage. */
+    readonly fetchBootIds: readonly string[]
+  }
+  /** Who the claimed provider's URL belongs to; undefined for nobody on this network. */
+  readonly provider: { readonly machine: string; readonly generation: number } | undefined
+  /** Who it may have booted from. */
+  readonly allowedProviders: readonly string[]
+  readonly received: ReceivedBytes
+  /** What the provider's own HTTP counter rose by during the boot; null when it keeps none. */
+  readonly providerSaysServed: number | null
+  readonly servedSetDifferences: readonly string[]
+}
+
+/** The piece's name is stable: scripts and tests go by it. */
+export interface MissingPiece {
+  readonly piece: string
+  readonly found: string
+}
+
+/** Asking a provider for its manifest a few times (a race, a retry), each with headers and acknowledgements: no chunk fits in it. */
+const PROBE_REQUESTS = 8
+const PROBE_OVERHEAD_BYTES = 2048
+
+export function probeBudget(manifestBytes: number): number {
+  return PROBE_REQUESTS * (manifestBytes + PROBE_OVERHEAD_BYTES)
+}
+
+/** DESIGN decision 12: proof is a difference seen from outside, not a claim. */
+export function judge(facts: Facts): { readonly evidence: Evidence; readonly missing: readonly MissingPiece[] } {
+  const { record } = facts.claim
+  const bytes = countBytes(facts)
+  const serve = facts.console.stages.find(({ stage, banners }) => stage === 'serve' && banners === 2)
+  const fetch = facts.console.stages.find(({ stage, banners }) => stage === 'fetch' && banners === 1)
+  const evidence: Evidence = {
+    kernelBanners: facts.console.banners.length,
+    resets: facts.resets,
+    nonceInServeStage: serve?.release === facts.nonce && facts.claim.release?.trim() === facts.nonce,
+    ...bytes,
+    servesSameSet: facts.servedSetDifferences.length === 0,
+    bootIdChanged:
+      record.fetchBootId !== facts.claim.serveBootId &&
+      facts.claim.fetchBootIds.length === 1 &&
+      facts.claim.fetchBootIds[0] === record.fetchBootId,
+  }
+  const { machine, generation } = facts.provider ?? { machine: `nobody at ${record.provider.url}`, generation: -1 }
+  const says = facts.providerSaysServed
+  const checks: ReadonlyArray<readonly [piece: string, holds: boolean, found: string]> = [
+    ['kernelBanners', evidence.kernelBanners === 2, `${evidence.kernelBanners} kernel banners on the console, not 2`],
+    ['commandLines', facts.console.commandLines === 2, `${facts.console.commandLines} kernel command lines, not 2`],
+    ['resets', facts.resets === 0, `${facts.resets} resets on QMP`],
+    ['kexecLine', facts.console.kexecAt !== null, 'the agent did not say on the console that it kexecs'],
+    [
+      'bootMedia',
+      fetch !== undefined && fetch.release !== facts.nonce,
+      fetch ? 'the boot media hold the nonce' : 'no fetch stage on the console after the first banner',
+    ],
+    [
+      'nonceInServeStage',
+      evidence.nonceInServeStage,
+      `after the second banner the console says release ${serve?.release ?? 'none'}, the report ${facts.claim.release ?? 'none'}`,
+    ],
+    ['runId', record.runId === facts.runId, `the boot record is of run ${record.runId}`],
+    [
+      'provider',
+      facts.allowedProviders.includes(machine),
+      `booted from ${machine}, not from ${facts.allowedProviders.join(' or ')}`,
+    ],
+    [
+      'generation',
+      record.generation === generation + 1,
+      `generation ${record.generation} from a provider of generation ${generation}`,
+    ],
+    ['discovered', record.provider.discoveredBy !== 'static', 'the provider was given, not discovered'],
+    [
+      'manifestDigest',
+      record.set.manifestDigest === facts.published.manifestDigest,
+      `booted set ${record.set.manifestDigest}, published was ${facts.published.manifestDigest}`,
+    ],
+    [
+      'bytesFromProvider',
+      bytes.bytesFromProvider >= facts.published.setBytes,
+      `${bytes.bytesFromProvider} bytes from ${machine}, the set has ${facts.published.setBytes}`,
+    ],
+    ['bytesFromOthers', bytes.bytesFromOthers === 0, `${bytes.bytesFromOthers} artifact bytes from others`],
+    [
+      'httpCounters',
+      says === null || says >= facts.published.setBytes,
+      `${machine} says it served ${says} bytes, the set has ${facts.published.setBytes}`,
+    ],
+    ['servesSameSet', evidence.servesSameSet, facts.servedSetDifferences.join('; ')],
+    [
+      'bootIdChanged',
+      evidence.bootIdChanged,
+      `fetch stage's boot id ${facts.claim.fetchBootIds.join(', ') || 'unreported'} (record: ${record.fetchBootId}), serve stage's ${facts.claim.serveBootId}`,
+    ],
+  ]
+  return { evidence, missing: checks.flatMap(([piece, holds, found]) => (holds ? [] : [{ piece, found }])) }
+}
+
+/** What came from others counts as probing up to a budget for each of them, and as artifact bytes above. */
+function countBytes({ received, provider, published }: Facts) {
+  const budget = probeBudget(published.manifestBytes)
+  const others = received.pairs.filter((pair) => pair.provider !== provider?.machine)
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
+  return {
+    bytesFromProvider: received.pairs.find((pair) => pair.provider === provider?.machine)?.bytes ?? 0,
+    bytesFromOthers: sum(others.map(({ bytes }) => Math.max(0, bytes - budget))) + received.strayBytes,
+    probeBytes: sum(others.map(({ bytes }) => Math.min(bytes, budget))),
+  }
+}

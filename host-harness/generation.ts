@@ -1,0 +1,125 @@
+import { PlasmError } from '../service/errors.ts'
+import { type Participant, PROVIDER_PORT } from './addresses.ts'
+import type { ChainSpec, PublishedSet } from './chain-spec.ts'
+import { consoleFacts } from './console.ts'
+import { readCounters } from './counters.ts'
+import { type Facts, judge } from './evidence.ts'
+import type { Guest } from './guest.ts'
+import { servedBytes } from './provider-status.ts'
+import type { Generation } from './result.ts'
+import { secondsOf } from './seconds.ts'
+import { servedSetDifferences } from './served-set.ts'
+import type { Ready } from './wait-ready.ts'
+
+/** A provider that may be booted from. */
+export interface LiveProvider {
+  readonly participant: Participant
+  readonly generation: number
+  stop(): Promise<void>
+}
+
+export interface ProofContext {
+  readonly spec: ChainSpec
+  readonly published: PublishedSet
+  readonly participants: readonly Participant[]
+  readonly providers: readonly LiveProvider[]
+  /** {@link servedByEach} of those providers, before the machine was started. */
+  readonly servedBefore: ReadonlyMap<string, number | null>
+  readonly signal: AbortSignal
+}
+
+/** What each provider says it has served so far. */
+export async function servedByEach(providers: readonly LiveProvider[]): Promise<ReadonlyMap<string, number | null>> {
+  const entries = providers.map(async ({ participant }) => {
+    return [participant.name, await servedBytes(participant.address)] as const
+  })
+  return new Map(await Promise.all(entries))
+}
+
+/**
+ * Gathers the evidence of a machine's boot and judges it.
+ * @throws PlasmError `evidence-missing` (facts: `machine`, `pieces`)
+ */
+export async function proveGeneration(guest: Guest, ready: Ready, context: ProofContext): Promise<Generation> {
+  const { name, address } = guest.place
+  const facts = await gather(guest, ready, context)
+  const { evidence, missing } = judge(facts)
+  if (missing.length > 0) {
+    throw new PlasmError(
+      'evidence-missing',
+      `${name}: ${missing.map(({ piece, found }) => `${piece}: ${found}`).join('; ')}`,
+      {
+        facts: { machine: name, step: 'evidence', pieces: missing.map(({ piece }) => piece) },
+        hint: `compare ${guest.machine.consoleLog} and reports.jsonl beside it`,
+      },
+    )
+  }
+  const { record, memory } = ready.event
+  const { banners, kexecAt } = facts.console
+  return {
+    machine: name,
+    generation: record.generation,
+    address,
+    runId: guest.runId,
+    provider: { ...facts.provider!, url: record.provider.url },
+    discoveredBy: record.provider.discoveredBy,
+    manifestDigest: record.set.manifestDigest,
+    handover: record.handover,
+    seconds: secondsOf({
+      qemuStarted: guest.machine.startedAt,
+      firstBanner: banners[0]!,
+      kexecLine: kexecAt!,
+      secondBanner: banners[1]!,
+      ready: ready.at,
+    }),
+    memory: { totalMiB: memory.totalMiB, lowestAvailableMiB: memory.lowestAvailableMiB },
+    evidence,
+  }
+}
+
+async function gather(guest: Guest, ready: Ready, context: ProofContext): Promise<Facts> {
+  const { spec, published, participants, providers } = context
+  const { record, release } = ready.event
+  // Counters first: what the harness downloads itself below must not be among them.
+  const received = await readCounters(guest.place, participants)
+  const servedAfter = await servedByEach(providers)
+  const provider = providers.find(({ participant }) => participantUrl(participant) === record.provider.url)
+  const differences = await servedSetDifferences(participantUrl(guest.place), published, context.signal)
+  const fetchReports = guest.reports.filter(({ report }) => 'stage' in report.event && report.event.stage === 'fetch')
+  return {
+    console: consoleFacts(guest.machine.lines),
+    resets: guest.machine.resets(),
+    runId: guest.runId,
+    nonce: spec.nonce,
+    published,
+    claim: {
+      record,
+      release,
+      serveBootId: ready.bootId,
+      fetchBootIds: [...new Set(fetchReports.map(({ report }) => report.bootId))],
+    },
+    provider: provider && { machine: provider.participant.name, generation: provider.generation },
+    allowedProviders: allowed(spec, providers),
+    received,
+    providerSaysServed: provider ? rise(context.servedBefore, servedAfter, provider.participant.name) : null,
+    servedSetDifferences: differences,
+  }
+}
+
+/** Where booted machines serve, the origin is to be spared (DESIGN: peers spare the origin). */
+function allowed(spec: ChainSpec, providers: readonly LiveProvider[]): readonly string[] {
+  const booted = providers.filter(({ generation }) => generation > 0)
+  const eligible = spec.providers === 'last' || booted.length === 0 ? providers : booted
+  return eligible.map(({ participant }) => participant.name)
+}
+
+function rise(
+  before: ReadonlyMap<string, number | null>,
+  after: ReadonlyMap<string, number | null>,
+  name: string,
+): number | null {
+  const [from, to] = [before.get(name) ?? null, after.get(name) ?? null]
+  return from === null || to === null ? null : to - from
+}
+
+const participantUrl = ({ address }: Participant) => `http://${address}:${PROVIDER_PORT}`

@@ -1,0 +1,56 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import type { GuestPlace } from './addresses.ts'
+import type { ChainSpec, Emit } from './chain-spec.ts'
+import { type Machine, startMachine } from './machine.ts'
+import { type ProgressTeller, tellProgress } from './machine-progress.ts'
+import { type Accelerator, guestCommandLine } from './qemu-args.ts'
+import type { Received, ReportServer } from './report-server.ts'
+
+/** A machine of the chain, and what it has reported so far. */
+export interface Guest {
+  readonly place: GuestPlace
+  readonly runId: string
+  readonly machine: Machine
+  /** Grows as reports come in. */
+  readonly reports: readonly Received[]
+  readonly progress: ProgressTeller
+}
+
+/** Starts a machine from the boot media, with a run id and a token of its own. @throws PlasmError `machine-failed` */
+export async function startGuest(
+  place: GuestPlace,
+  given: { spec: ChainSpec; accel: Accelerator; reportServer: ReportServer; emit: Emit },
+): Promise<Guest> {
+  const { spec, accel, reportServer } = given
+  const runId = randomUUID()
+  const token = randomBytes(32).toString('hex')
+  const reports: Received[] = []
+  const progress = tellProgress(place.name, given.emit)
+  reportServer.enrol({ runId, token, address: place.address }, (received) => {
+    reports.push(received)
+    progress.ofEvent(received.report.event)
+  })
+  progress.state('running', 'firmware')
+  const machine = await startMachine(
+    {
+      name: place.name,
+      arch: spec.arch,
+      accel,
+      memoryMiB: spec.memoryMiB,
+      kernel: join(spec.mediaDir, 'kernel'),
+      initramfs: join(spec.mediaDir, 'initramfs'),
+      commandLine: guestCommandLine({
+        arch: spec.arch,
+        channel: spec.channel,
+        runId,
+        token,
+        reportUrl: reportServer.url,
+      }),
+      network: { tap: place.port, mac: place.mac },
+    },
+    spec.runDir,
+    ({ text }) => progress.ofLine(text),
+  )
+  return { place, runId, machine, reports, progress }
+}

@@ -1,0 +1,88 @@
+import { createWriteStream } from 'node:fs'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { execa } from 'execa'
+import { PlasmError } from '../service/errors.ts'
+import { type ConsoleLine, lineSplitter } from './console.ts'
+import { CONSOLE_FD, MACHINE_ARCHES, type QemuSpec, QMP_FD, qemuArgs } from './qemu-args.ts'
+import { openQmp } from './qmp.ts'
+
+export interface Machine extends AsyncDisposable {
+  readonly name: string
+  /** When QEMU was started, milliseconds of `performance.now()`. */
+  readonly startedAt: number
+  readonly lines: readonly ConsoleLine[]
+  /** Events RESET seen on QMP: how often the machine started anew by its firmware instead of by kexec. */
+  resets(): number
+  /** How QEMU ended, one sentence; undefined while it lives. */
+  ended(): string | undefined
+  readonly consoleLog: string
+}
+
+/**
+ * Starts QEMU with its console and QMP on inherited sockets; returns when the guest runs. Leaves `<name>.console.log` and
+ * `<name>.qemu.log` in the run's directory. Disposing kills it, as a power cut would.
+ * @throws PlasmError `machine-failed` when QEMU ends before its guest runs
+ */
+export async function startMachine(
+  spec: QemuSpec,
+  runDir: string,
+  onLine: (line: ConsoleLine) => void = () => {},
+): Promise<Machine> {
+  const { program } = MACHINE_ARCHES[spec.arch]
+  const consoleLog = join(runDir, `${spec.name}.console.log`)
+  const qemuLog = join(runDir, `${spec.name}.qemu.log`)
+  const startedAt = performance.now()
+  const qemu = execa(program, qemuArgs(spec), {
+    stdio: ['ignore', 'ignore', { file: qemuLog }, 'pipe', 'pipe'],
+    buffer: false,
+    reject: false,
+  })
+  let ended: string | undefined
+  const exit = qemu.then((result) => {
+    ended = result.signal ? `QEMU was ended by ${result.signal}` : `QEMU ended with code ${result.exitCode}`
+    if (result.exitCode === undefined && !result.signal) ended = result.shortMessage ?? 'QEMU does not start'
+  })
+
+  const lines: ConsoleLine[] = []
+  const split = lineSplitter()
+  const log = createWriteStream(consoleLog)
+  const serial = qemu.stdio[CONSOLE_FD] as unknown as Duplex
+  serial.on('data', (chunk: Buffer) => {
+    log.write(chunk)
+    for (const line of split(chunk, performance.now())) {
+      lines.push(line)
+      onLine(line)
+    }
+  })
+  serial.on('error', () => {})
+
+  let resets = 0
+  const stop = async () => {
+    qemu.kill('SIGKILL')
+    await exit
+    log.end()
+  }
+  try {
+    const qmp = await openQmp(qemu.stdio[QMP_FD] as unknown as Duplex, ({ event }) => {
+      if (event === 'RESET') resets += 1
+    })
+    await qmp.execute('cont')
+  } catch (cause) {
+    await stop()
+    throw new PlasmError('machine-failed', `${spec.name}: ${program} did not start its guest: ${ended}`, {
+      facts: { step: 'firmware', machine: spec.name },
+      hint: `see ${qemuLog}`,
+      cause,
+    })
+  }
+  return {
+    name: spec.name,
+    startedAt,
+    lines,
+    consoleLog,
+    resets: () => resets,
+    ended: () => ended,
+    [Symbol.asyncDispose]: stop,
+  }
+}

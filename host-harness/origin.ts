@@ -1,0 +1,56 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { PlasmError } from '../service/errors.ts'
+import { ORIGIN, PROVIDER_PORT } from './addresses.ts'
+import type { ChainSpec } from './chain-spec.ts'
+import { servedBytes } from './provider-status.ts'
+
+const PLASMD = fileURLToPath(new URL('../service/plasmd.ts', import.meta.url))
+const START_WITHIN_MS = 15_000
+const LOOK_EVERY_MS = 50
+/** plasmd gives running transfers 10 s; whoever supervises it kills after 15 (DESIGN). */
+const STOP_WITHIN_MS = 15_000
+
+/**
+ * Starts the origin, `plasmd serve` of the published set, with mDNS, where the network put it; returns once it answers.
+ * @throws PlasmError `origin-failed`
+ */
+export async function startOrigin(inOrigin: readonly string[], spec: ChainSpec): Promise<{ stop(): Promise<void> }> {
+  const log = join(spec.runDir, 'origin.log')
+  const [program, ...words] = inOrigin
+  const args = [
+    ...[process.execPath, PLASMD, 'serve', '--artifacts', spec.publishedDir, '--no-dht'],
+    ...['--channel', spec.channel, '--arch', spec.arch, '--bind', ORIGIN.address, '--port', String(PROVIDER_PORT)],
+  ]
+  const plasmd = execa(program!, [...words, ...args], {
+    stdin: 'ignore',
+    stdout: { file: log },
+    stderr: { file: log, append: true },
+    reject: false,
+    forceKillAfterDelay: STOP_WITHIN_MS,
+  })
+  let ended: string | undefined
+  plasmd.then(({ shortMessage }) => {
+    ended = shortMessage ?? 'it ended'
+  })
+  const deadline = performance.now() + START_WITHIN_MS
+  while ((await servedBytes(ORIGIN.address)) === null) {
+    if (ended === undefined && performance.now() < deadline) {
+      await sleep(LOOK_EVERY_MS)
+      continue
+    }
+    plasmd.kill('SIGKILL')
+    throw new PlasmError('origin-failed', `the origin does not answer: ${ended ?? 'no answer in time'}`, {
+      facts: { step: 'origin', machine: ORIGIN.name },
+      hint: `see ${log}`,
+    })
+  }
+  return {
+    async stop() {
+      plasmd.kill('SIGTERM')
+      await plasmd
+    },
+  }
+}

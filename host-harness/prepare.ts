@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { access, readFile } from 'node:fs/promises'
+import { freemem } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { PlasmError } from '../service/errors.ts'
+import { MANIFEST_FILE, parseManifest } from '../service/manifest.ts'
+import type { ChainOptions, ChainSpec } from './chain-spec.ts'
+import { MACHINE_ARCHES } from './qemu-args.ts'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const IMAGES_CLI = join(ROOT, 'images/cli.ts')
+const CHANNEL = 'stable'
+/** What a QEMU takes beside its guest's memory, roughly. */
+const QEMU_MIB = 120
+
+/**
+ * What needs the host's own network or disk, before the namespaces: images up to date, and a release of this run's own, with
+ * a fresh nonce and a sequence above the boot media's.
+ * @throws PlasmError `programs-missing` | `host-memory-short` | `images-failed`
+ */
+export async function prepare(options: ChainOptions, runDir: string, signal: AbortSignal): Promise<ChainSpec> {
+  const { arch } = options
+  await checkPrograms([MACHINE_ARCHES[arch].program, 'unshare', 'setpriv', 'nsenter', 'ip', 'nft', 'dnsmasq'])
+  checkMemory(options)
+  await images(['build', '--arch', arch, '--channel', CHANNEL], signal)
+  const mediaDir = join(ROOT, 'build/images', CHANNEL, arch)
+  const media = parseManifest(await readFile(join(mediaDir, MANIFEST_FILE)))
+  const nonce = `run-${randomBytes(12).toString('hex')}`
+  const publishedDir = join(runDir, 'published')
+  const release = ['--release', nonce, '--sequence', String(media.sequence + 1)]
+  await images(['publish', '--arch', arch, '--channel', CHANNEL, '--out', publishedDir, ...release], signal)
+  return { ...options, channel: CHANNEL, runDir, mediaDir, publishedDir, nonce }
+}
+
+async function images(args: readonly string[], signal: AbortSignal): Promise<void> {
+  const ran = await execa(process.execPath, [IMAGES_CLI, ...args], {
+    ...{ cwd: ROOT, stdin: 'ignore', stdout: process.stderr, stderr: 'inherit' },
+    ...{ reject: false, cancelSignal: signal },
+  })
+  if (signal.aborted) throw new PlasmError('interrupted', 'interrupted', { facts: { step: 'images' } })
+  if (!ran.failed) return
+  throw new PlasmError('images-failed', `images ${args[0]} failed (${ran.shortMessage?.split(':')[0]})`, {
+    facts: { step: 'images' },
+    hint: `see what it printed above; alone it is: npm run images -- ${args.join(' ')}`,
+  })
+}
+
+async function checkPrograms(names: readonly string[]): Promise<void> {
+  const directories = (process.env.PATH ?? '').split(delimiter)
+  const missing: string[] = []
+  for (const name of names) {
+    const tries = directories.map((directory) => access(join(directory, name), constants.X_OK))
+    await Promise.any(tries).catch(() => missing.push(name))
+  }
+  if (missing.length === 0) return
+  throw new PlasmError('programs-missing', `not found: ${missing.join(', ')}`, {
+    facts: { step: 'setup', missing },
+    hint: 'npm run chain installs the Debian packages that bring them',
+  })
+}
+
+/** An emulated or accelerated guest ends up with all of its memory; one that the host's OOM killer takes proves nothing. */
+function checkMemory({ generations, memoryMiB, providers }: ChainOptions): void {
+  const machines = providers === 'all' ? generations : Math.min(generations, 2)
+  const need = machines * (memoryMiB + QEMU_MIB)
+  const free = Math.floor(freemem() / 1024 / 1024)
+  if (need <= free) return
+  throw new PlasmError(
+    'host-memory-short',
+    `${machines} machines at once need ${need} MiB, ${free} MiB are free here`,
+    {
+      facts: { step: 'setup', need, free },
+      hint: 'ask for fewer generations, less --memory, or --providers last',
+    },
+  )
+}

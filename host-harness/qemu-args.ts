@@ -1,0 +1,97 @@
+import type { Arch } from '../service/arch.ts'
+
+export type Accelerator = 'tcg' | 'kvm' | 'hvf'
+
+/** What differs between architectures when a machine is started. Architecture is data: no branch in the code asks for it. */
+interface MachineArch {
+  readonly program: string
+  readonly console: string
+  readonly machine: Readonly<Record<'emulated' | 'hardware', string>>
+  readonly emulatedCpu: string
+}
+
+export const MACHINE_ARCHES: Readonly<Record<Arch, MachineArch>> = {
+  x86_64: {
+    program: 'qemu-system-x86_64',
+    console: 'ttyS0',
+    machine: { emulated: 'q35', hardware: 'q35' },
+    emulatedCpu: 'max',
+  },
+  arm64: {
+    program: 'qemu-system-aarch64',
+    console: 'ttyAMA0',
+    // Hardware offers the guest only the interrupt controller it has itself.
+    machine: { emulated: 'virt', hardware: 'virt,gic-version=host' },
+    emulatedCpu: 'cortex-a72',
+  },
+}
+
+/** File descriptors of the child that QEMU's sockets are inherited on: no socket file, whose path may be 107 bytes at most. */
+export const CONSOLE_FD = 3
+export const QMP_FD = 4
+
+export interface QemuSpec {
+  readonly name: string
+  readonly arch: Arch
+  readonly accel: Accelerator
+  readonly memoryMiB: number
+  readonly kernel: string
+  /** Absent for the accelerator's trial, which ends at the kernel's first words. */
+  readonly initramfs?: string
+  readonly commandLine: string
+  readonly network?: { readonly tap: string; readonly mac: string }
+}
+
+/**
+ * QEMU's arguments. The machine starts stopped (`-S`), so that whoever listens on QMP misses no event, and reboots when its
+ * guest resets it (no `-no-reboot`), so that a reset is seen as the event RESET and not taken for a clean end.
+ */
+export function qemuArgs(spec: QemuSpec): string[] {
+  const { machine, emulatedCpu } = MACHINE_ARCHES[spec.arch]
+  const emulated = spec.accel === 'tcg'
+  return [
+    ...['-name', spec.name, '-nodefaults', '-no-user-config', '-display', 'none', '-S'],
+    ...['-machine', emulated ? machine.emulated : machine.hardware],
+    ...['-accel', emulated ? 'tcg,thread=multi' : spec.accel, '-cpu', emulated ? emulatedCpu : 'host'],
+    ...['-smp', '1', '-m', String(spec.memoryMiB)],
+    ...['-kernel', spec.kernel, ...(spec.initramfs ? ['-initrd', spec.initramfs] : []), '-append', spec.commandLine],
+    ...['-chardev', `socket,id=console,fd=${CONSOLE_FD}`, '-serial', 'chardev:console'],
+    ...['-chardev', `socket,id=qmp,fd=${QMP_FD}`, '-mon', 'chardev=qmp,mode=control'],
+    ...['-device', 'virtio-rng-pci'],
+    ...(spec.network ? networkArgs(spec.network) : []),
+  ]
+}
+
+/** `romfile=`: without PXE firmware, which QEMU would otherwise load and the guest run. */
+function networkArgs({ tap, mac }: { tap: string; mac: string }): string[] {
+  return [
+    ...['-netdev', `tap,id=net,ifname=${tap},script=no,downscript=no`],
+    ...['-device', `virtio-net-pci,netdev=net,mac=${mac},romfile=`],
+  ]
+}
+
+export interface GuestParameters {
+  readonly arch: Arch
+  readonly channel: string
+  readonly runId: string
+  readonly token: string
+  readonly reportUrl: string
+}
+
+/**
+ * The kernel command line of a machine's first boot; the agent hands it on across kexec. `loglevel=6` shows the kernel's
+ * banner and command line (both KERN_NOTICE), `panic=-1` turns a panic into a reset, which is seen at once. No
+ * `phase.provider`: the machine must discover.
+ */
+export function guestCommandLine({ arch, channel, runId, token, reportUrl }: GuestParameters): string {
+  return [
+    `console=${MACHINE_ARCHES[arch].console}`,
+    'loglevel=6',
+    'panic=-1',
+    'phase.mode=local',
+    `phase.channel=${channel}`,
+    `plasm.run=${runId}`,
+    `plasm.token=${token}`,
+    `plasm.report=${reportUrl}`,
+  ].join(' ')
+}

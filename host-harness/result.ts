@@ -1,0 +1,61 @@
+import type { HandoverKind } from '../agent/boot-record.ts'
+import type { Arch } from '../service/arch.ts'
+import { asPlasmError } from '../service/errors.ts'
+import type { Accelerator } from './qemu-args.ts'
+import type { Seconds } from './seconds.ts'
+
+/** What `chain --json` prints as its last line: a contract that other tools read. */
+export interface ChainResult {
+  readonly ok: boolean
+  readonly arch: Arch
+  /** null when the run failed before an accelerator was chosen. */
+  readonly accel: Accelerator | null
+  /** Sum of the published artifacts, bytes; 0 when the run failed before it published. */
+  readonly setBytes: number
+  /** The finished ones, in order. */
+  readonly generations: readonly Generation[]
+  /** There exactly when `ok` is false. */
+  readonly error?: ChainError
+}
+
+export interface Generation {
+  readonly machine: string
+  readonly generation: number
+  readonly address: string
+  readonly runId: string
+  readonly provider: { readonly machine: string; readonly generation: number; readonly url: string }
+  readonly discoveredBy: string
+  readonly manifestDigest: string
+  readonly handover: HandoverKind
+  readonly seconds: Seconds
+  readonly memory: { readonly totalMiB: number; readonly lowestAvailableMiB: number }
+  readonly evidence: Evidence
+}
+
+export interface Evidence {
+  readonly kernelBanners: number
+  readonly resets: number
+  readonly nonceInServeStage: boolean
+  /** Bridge counters, bytes of IP packets from the provider's port 8080 to this machine. */
+  readonly bytesFromProvider: number
+  /** Above what asking the others for their manifests explains. */
+  readonly bytesFromOthers: number
+  readonly probeBytes: number
+  readonly servesSameSet: boolean
+  readonly bootIdChanged: boolean
+}
+
+export interface ChainError {
+  readonly code: string
+  readonly step: string
+  readonly machine: string | null
+  readonly message: string
+  readonly hint: string | null
+}
+
+/** Errors of the harness carry the facts `step` and, where one is concerned, `machine`. */
+export function chainError(thrown: unknown): ChainError {
+  const { code, message, facts, hint } = asPlasmError(thrown)
+  const text = (value: unknown) => (typeof value === 'string' ? value : null)
+  return { code, step: text(facts.step) ?? 'harness', machine: text(facts.machine), message, hint: hint ?? null }
+}
