@@ -173,7 +173,8 @@ async function bootFrom(
   return runner.step(
     'kexec-exec',
     async () => {
-      runner.emit({ type: 'kexec', provider, manifestDigest: verified.digest, bootNonce })
+      const lowestAvailableMiB = memory.lowestAvailableMiB()
+      runner.emit({ type: 'kexec', provider, manifestDigest: verified.digest, bootNonce, lowestAvailableMiB })
       await attempts.flush(REPORTS_BEFORE_KEXEC_MS)
       console.error(`plasm: kexec into ${verified.digest.slice(0, 'sha256:'.length + 12)} from ${provider}`)
       return kexec.execute(loaded)

@@ -12,7 +12,7 @@ const BASE_MIB = 16
 /** The next kernel itself and its early allocations, MiB. */
 const NEXT_KERNEL_MIB = 64
 /** Prefix of an initramfs built here, before its layout is known: ~3 MB. */
-const PREFIX_ESTIMATE_BYTES = 8 * MIB
+const PREFIX_ESTIMATE_BYTES = 4 * MIB
 
 /** The sizes that a boot needs, bytes. */
 export interface BootSizes {
@@ -48,7 +48,8 @@ export function budgetOf(sizes: BootSizes, memory: Memory, scratchFreeBytes: num
 /**
  * Counts whether a boot set fits (DESIGN decision 5).
  *
- * - now: the new initrd and the kernel as files on a tmpfs, kexec's own copies of both, the agent;
+ * - now: the new initrd and the kernel twice, as files on a tmpfs and as kexec's own copy, then (the files given up, see
+ *   give-up-files.ts) as kexec's and the kernel's copy; and the agent;
  * - after kexec, while the initrd is unpacked: the initrd and what it becomes; and the root tmpfs (half of RAM, kernel:
  *   Documentation/filesystems/ramfs-rootfs-initramfs.rst) must hold the base and the carried set, since what does not fit is
  *   lost silently.

@@ -50,7 +50,14 @@ export type AgentEvent =
       readonly reason?: string
     }
   | { readonly type: 'progress'; readonly step: 'fetch'; readonly bytes: number; readonly totalBytes: number }
-  | { readonly type: 'kexec'; readonly provider: string; readonly manifestDigest: string; readonly bootNonce: string }
+  | {
+      readonly type: 'kexec'
+      readonly provider: string
+      readonly manifestDigest: string
+      readonly bootNonce: string
+      /** Lowest MemAvailable of the whole fetch stage, MiB: the boot record is written before kexec loads, which takes most. */
+      readonly lowestAvailableMiB: number
+    }
   | {
       readonly type: 'ready'
       readonly record: BootRecord

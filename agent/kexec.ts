@@ -1,7 +1,10 @@
-import { spawn } from 'node:child_process'
+import { statSync } from 'node:fs'
 import type { Arch } from '../service/arch.ts'
 import { PlasmError } from '../service/errors.ts'
+import { giveUpFiles } from './give-up-files.ts'
 import type { HandedOverSet } from './handover.ts'
+import { readMemory } from './memory.ts'
+import { runProgram } from './run-program.ts'
 
 /** The two system calls behind `kexec -l`: kexec_load and kexec_file_load. */
 export type LoadMode = 'load' | 'file-load'
@@ -18,6 +21,9 @@ const MODE_FLAGS: Readonly<Record<LoadMode, readonly string[]>> = { load: ['-c',
 
 /** kexec prints the errno's text, in the C locale. */
 const REFUSED = /Operation not permitted/
+
+/** What must stay free for everything else while kexec loads. */
+const SPARE_MIB = 64
 
 export interface KexecImage {
   readonly kernel: string
@@ -50,9 +56,13 @@ export async function load(
   commandLine: string,
 ): Promise<LoadedKernel> {
   const image = { ...files, commandLine }
+  const paths = [files.kernel, files.initrd]
+  const scarce = memoryIsScarce(paths)
+  const modes = scarce ? LOAD_MODES[arch].slice(0, 1) : LOAD_MODES[arch]
   const refusals: string[] = []
-  for (const mode of LOAD_MODES[arch]) {
-    const { exit, said } = await run(program, loadArguments(mode, image))
+  for (const mode of modes) {
+    const onStarted = scarce ? (pid: number) => giveUpFiles(pid, paths) : undefined
+    const { exit, said } = await runProgram(program, loadArguments(mode, image), onStarted)
     if (exit === '0') return { [loaded]: true, program, mode }
     if (!REFUSED.test(said)) {
       throw new PlasmError('kexec-load-failed', `kexec did not load the kernel: ${said || exit}`, {
@@ -61,10 +71,16 @@ export async function load(
     }
     refusals.push(`${MODE_FLAGS[mode].join(' ')}: ${said}`)
   }
-  throw new PlasmError('kexec-load-refused', 'the kernel refuses kexec in every mode', {
+  throw new PlasmError('kexec-load-refused', 'the kernel refuses kexec in every mode tried', {
     facts: { program, refusals },
     hint: 'lockdown may be on (/sys/kernel/security/lockdown): boot a signed kernel, or with Secure Boot off',
   })
+}
+
+/** Whether kexec's copy and the kernel's do not fit beside the files: then the files go first, and with them a second mode. */
+function memoryIsScarce(paths: readonly string[]): boolean {
+  const copyMiB = paths.reduce((sum, path) => sum + statSync(path).size, 0) / (1024 * 1024)
+  return readMemory().availableMiB < 2 * copyMiB + SPARE_MIB
 }
 
 /**
@@ -72,26 +88,8 @@ export async function load(
  * @throws PlasmError `kexec-exec-failed`
  */
 export async function execute({ program }: LoadedKernel): Promise<never> {
-  const { exit, said } = await run(program, ['-e'])
+  const { exit, said } = await runProgram(program, ['-e'])
   throw new PlasmError('kexec-exec-failed', `kexec came back instead of starting the kernel: ${said || exit}`, {
     facts: { program, exit, said },
-  })
-}
-
-/** @returns the exit code or the signal's name, and what the program wrote */
-function run(program: string, args: readonly string[]): Promise<{ exit: string; said: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
-      env: { PATH: process.env.PATH, LC_ALL: 'C' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    let said = ''
-    const hear = (data: Buffer) => {
-      said = `${said}${data.toString('utf8')}`.slice(-2000)
-    }
-    child.stdout.on('data', hear)
-    child.stderr.on('data', hear)
-    child.once('error', reject)
-    child.once('close', (code, signal) => resolve({ exit: signal ?? String(code), said: said.trim() }))
   })
 }

@@ -26,7 +26,9 @@ export async function browse(): Promise<readonly FoundProvider[]> {
 }
 
 function describe({ label, port, addresses, sender, txt }: ServiceInstance): FoundProvider {
-  const address = addresses.includes(sender) ? sender : addresses[0]
+  // A provider on this machine may answer on loopback, which is no address to tell anybody.
+  const reachable = [sender, ...addresses].filter((address) => addresses.includes(address))
+  const address = reachable.find((candidate) => !candidate.startsWith('127.')) ?? reachable[0]
   return {
     url: `http://${address}:${port}`,
     name: label,

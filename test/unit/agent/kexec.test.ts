@@ -21,7 +21,7 @@ async function kexecThat(t: TestContext, says: string) {
   await chmod(program, 0o755)
   return { program, calls: async () => (await readFile(join(directory, 'calls'), 'utf8')).trim().split('\n') }
 }
-const set = { files: { initrd: '/i', kernel: '/k' }, arch: 'x86_64' } as HandedOverSet
+const set = { files: { initrd: '/dev/null', kernel: '/dev/null' }, arch: 'x86_64' } as HandedOverSet
 const EPERM = 'echo "kexec_load failed: Operation not permitted" >&2; exit 255'
 
 test('falls back to kexec_file_load where lockdown refuses kexec_load', async (t) => {
