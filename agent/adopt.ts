@@ -5,7 +5,7 @@ import { PlasmError } from '../service/errors.ts'
 import { artifactsOf, MANIFEST_FILE, MANIFEST_MAX_BYTES } from '../service/manifest.ts'
 import { storePaths } from '../service/store-layout.ts'
 import { HANDOVER } from './handover-layout.ts'
-import { createIncoming, exists, publish, removeLeftovers, type StoredSet } from './publish.ts'
+import { exists, incomingDirectory, publish, removeLeftovers, type StoredSet } from './publish.ts'
 import { keepRecord } from './record-file.ts'
 import { ensureDirectory, PUBLIC_FILE, readRegular } from './store-files.ts'
 import type { TrustPolicy } from './trust.ts'
@@ -62,9 +62,9 @@ async function adoptHandover(root: string, policy: TrustPolicy, expected: Expect
   }
   const verified = verify({ bytes, from: file }, policy, expected)
   const home = paths.set(verified.digest)
-  const incoming = join(paths.sets, `.incoming-${basename(home)}`)
+  const incoming = incomingDirectory(root, basename(home))
   await removeLeftovers(root, incoming)
-  const dir = (await exists(home)) ? home : await createIncoming(root, basename(home))
+  const dir = (await exists(home)) ? home : incoming
   await moveArtifacts(paths.handover, dir, verified)
   const set = await publish(root, dir, verified)
   await keepRecord(root, join(paths.handover, HANDOVER.record))

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { PlasmError } from '../service/errors.ts'
 import { artifactsOf, MANIFEST_FILE, MANIFEST_MAX_BYTES, type ManifestArtifact, setBytes } from '../service/manifest.ts'
 import type { Expected } from './adopt.ts'
-import { createIncoming, publish, type StoredSet } from './publish.ts'
-import { openRegular, PUBLIC_FILE, readRegular, syncDirectory } from './store-files.ts'
+import { incomingDirectory, publish, type StoredSet } from './publish.ts'
+import { ensureDirectory, openRegular, PUBLIC_FILE, readRegular, syncDirectory } from './store-files.ts'
 import type { TrustPolicy } from './trust.ts'
 import { type VerifiedManifest, verify } from './verify.ts'
 
@@ -49,15 +49,17 @@ export async function takeIn(dir: string, store: Store, served: StoredSet | unde
   const missing = await firstIncomplete(dir, artifacts)
   if (missing) return { outcome: 'incomplete', missing }
   await refuseWithoutRoom(store.root, setBytes(verified.manifest))
-  const incoming = await createIncoming(store.root)
+  const incoming = incomingDirectory(store.root)
   try {
+    await ensureDirectory(incoming)
     for (const artifact of artifacts) await copy(dir, incoming, artifact)
     await syncDirectory(incoming)
     return { outcome: 'taken', set: await publish(store.root, incoming, verified) }
   } catch (thrown) {
     await rm(incoming, { recursive: true, force: true })
+    // Room was there when it was looked at: another writer took it, or the filesystem ran out of inodes.
     if ((thrown as NodeJS.ErrnoException).code !== 'ENOSPC') throw thrown
-    throw storeFull(store.root, setBytes(verified.manifest), 0, thrown)
+    throw storeFull(store.root, setBytes(verified.manifest), await freeBytesOf(store.root), thrown)
   }
 }
 
@@ -113,9 +115,13 @@ async function sizeOf(path: string): Promise<number | undefined> {
 }
 
 async function refuseWithoutRoom(root: string, needBytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(root)
-  const freeBytes = bavail * bsize
+  const freeBytes = await freeBytesOf(root)
   if (freeBytes < needBytes + RESERVE_BYTES) throw storeFull(root, needBytes, freeBytes)
+}
+
+async function freeBytesOf(root: string): Promise<number> {
+  const { bavail, bsize } = await statfs(root)
+  return bavail * bsize
 }
 
 function storeFull(root: string, needBytes: number, freeBytes: number, cause?: unknown): PlasmError {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { storePaths } from '../service/store-layout.ts'
-import { ensureDirectory, PUBLIC_FILE, syncDirectory, writeWhole } from './store-files.ts'
+import { PUBLIC_FILE, syncDirectory, writeWhole } from './store-files.ts'
 import type { VerifiedManifest } from './verify.ts'
 
 const INCOMING = '.incoming-'
@@ -15,10 +15,8 @@ export interface StoredSet {
 }
 
 /** Where a set is written before it counts; hidden, on the store's own filesystem, so that a rename is enough. */
-export async function createIncoming(root: string, id: string = randomUUID()): Promise<string> {
-  const dir = join(storePaths(root).sets, `${INCOMING}${id}`)
-  await ensureDirectory(dir)
-  return dir
+export function incomingDirectory(root: string, id: string = randomUUID()): string {
+  return join(storePaths(root).sets, `${INCOMING}${id}`)
 }
 
 /** Removes what an agent that was killed left half written, except `keep`. */

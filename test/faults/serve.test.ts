@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, open, readdir, readFile, statfs } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -10,7 +11,7 @@ import { type AgentEvent, type Report, SIGNATURE_HEADER } from '../../agent/even
 import { hostArch } from '../../service/arch.ts'
 import { storePaths } from '../../service/store-layout.ts'
 import { makeSet } from '../support/boot-set.ts'
-import { lives, makeServeMachine, type ServeMachine, until } from '../support/serve-machine.ts'
+import { lives, makeServeMachine, putIntoInbox, type ServeMachine, until } from '../support/serve-machine.ts'
 
 /** Quick, in the same proportions as the real ones. */
 const QUICK = { hungAfter: 1500, killAfter: 3000, backoffFirst: 100, backoffLast: 400 }
@@ -103,10 +104,7 @@ for (const name of ['vmlinuz', 'initramfs.img']) {
     assert.deepEqual(await at.advertisements(), [])
     assert.equal((await readdir(storePaths(at.store).sets)).length, 1, 'and kept for whoever asks what went wrong')
 
-    const good = makeSet()
-    await mkdir(at.inbox, { mode: 0o700 })
-    for (const [file, content] of Object.entries(good.files)) await writeFile(join(at.inbox, file), content)
-    await writeFile(join(at.inbox, 'manifest.json'), good.manifest)
+    await putIntoInbox(at, makeSet())
     await at.event('ready')
   })
 }
@@ -160,6 +158,50 @@ test('an inbox that others may write to is refused', async (t) => {
   const refused = await at.event('step-failed', ({ step }) => step === 'watch')
   assert.equal(refused.error.code, 'inbox-unsafe')
   assert.equal((await at.status()).ready, true)
+})
+
+/** Moves the store onto a small tmpfs, in a mount namespace that ends with the agent. Arguments: store, scratch, MiB. */
+const SMALL_STORE = `mkdir "$2" && mount -t tmpfs -o size=$3m small "$2" && cp -a "$1/." "$2" && mount --bind "$2" "$1" &&
+shift 3 && exec "$@"`
+
+async function smallStore(t: TestContext, mib: number) {
+  const at = await machine(t)
+  await at.handOver(makeSet({ sequence: 1 }))
+  const script = ['unshare', '-m', 'sh', '-c', SMALL_STORE, 'sh', at.store, join(at.directory, 'small'), String(mib)]
+  const agent = at.start({ through: script })
+  await readyTimes(at, 1)
+  // The store as the agent sees it.
+  const store = join('/proc', String(agent.process.pid), 'root', at.store)
+  return { at, agent, store }
+}
+
+async function assertNothingLost(at: ServeMachine, store: string): Promise<void> {
+  assert.equal((await at.status()).ready, true)
+  assert.equal((await readdir(storePaths(store).sets)).length, 1, 'no half set is left')
+  assert.equal((await fetch(`${at.url}/stable/${hostArch()}/vmlinuz`)).status, 200)
+}
+
+const root = process.getuid?.() === 0 ? {} : { skip: 'mounting a tmpfs needs root' }
+
+test('a store without room for an inbox set refuses it and loses nothing', root, async (t) => {
+  const { at, store } = await smallStore(t, 6)
+  await putIntoInbox(at, makeSet({ sequence: 2, kernelBytes: 4 * 1024 * 1024 }))
+  const refused = await at.event('step-failed', ({ step }) => step === 'watch')
+  assert.equal(refused.error.code, 'store-full')
+  assert.ok((refused.error.facts.needBytes as number) > 4 * 1024 * 1024)
+  await assertNothingLost(at, store)
+})
+
+test('a store that fills up while a set is copied loses nothing', root, async (t) => {
+  const { at, agent, store } = await smallStore(t, 64)
+  const { files, ffree } = await statfs(store)
+  // Inodes for the directory and the first artifact: the second finds none.
+  const limit = `remount,nr_inodes=${files - ffree + 2}`
+  execFileSync('nsenter', ['-t', String(agent.process.pid), '-m', 'mount', '-o', limit, at.store])
+  await putIntoInbox(at, makeSet({ sequence: 2 }))
+  const refused = await at.event('step-failed', ({ step }) => step === 'watch')
+  assert.equal(refused.error.code, 'store-full')
+  await assertNothingLost(at, store)
 })
 
 interface Harness {

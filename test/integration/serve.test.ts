@@ -5,8 +5,8 @@ import { type TestContext, test } from 'node:test'
 import { hostArch } from '../../service/arch.ts'
 import { sha256Of } from '../../service/manifest.ts'
 import { storePaths } from '../../service/store-layout.ts'
-import { makeSet, type TestSet } from '../support/boot-set.ts'
-import { lives, makeServeMachine, type ServeMachine, until } from '../support/serve-machine.ts'
+import { makeSet } from '../support/boot-set.ts'
+import { lives, makeServeMachine, putIntoInbox, type ServeMachine, until } from '../support/serve-machine.ts'
 
 async function machine(t: TestContext, given?: Parameters<typeof makeServeMachine>[0]): Promise<ServeMachine> {
   const made = await makeServeMachine(given)
@@ -15,12 +15,6 @@ async function machine(t: TestContext, given?: Parameters<typeof makeServeMachin
 }
 
 const served = (at: ServeMachine, file: string) => fetch(`${at.url}/stable/${hostArch()}/${file}`)
-
-async function putIntoInbox(at: ServeMachine, set: TestSet): Promise<void> {
-  await mkdir(at.inbox, { recursive: true, mode: 0o700 })
-  for (const [name, bytes] of Object.entries(set.files)) await writeFile(join(at.inbox, name), bytes)
-  await writeFile(join(at.inbox, 'manifest.json'), set.manifest)
-}
 
 test('what kexec handed over is adopted by renaming, proven, advertised and served', async (t) => {
   const at = await machine(t)

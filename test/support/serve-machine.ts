@@ -30,7 +30,12 @@ export interface ServeMachine {
   readonly runDirectory: string
   /** Lays a set into the handover directory, as the kernel unpacks it. */
   handOver(set: TestSet): Promise<void>
-  start(changes?: { supervision?: Partial<SupervisionLimits>; recheckEvery?: number }): Agent
+  start(changes?: {
+    supervision?: Partial<SupervisionLimits>
+    recheckEvery?: number
+    /** Program and arguments to run the agent by. */
+    through?: readonly string[]
+  }): Agent
   status(): Promise<Status>
   /** Events so far of all agents, from the log. */
   events(): Promise<readonly AgentEvent[]>
@@ -97,7 +102,7 @@ export async function makeServeMachine(
       await writeFile(join(handover, HANDOVER.record), JSON.stringify(recordOf(verified)), { mode: 0o600 })
       await writeFile(join(handover, HANDOVER.manifest), set.manifest)
     },
-    start({ supervision, recheckEvery = 30_000 } = {}) {
+    start({ supervision, recheckEvery = 30_000, through = [] } = {}) {
       const program: ServeProgram = {
         setting: {
           sources: {
@@ -115,7 +120,7 @@ export async function makeServeMachine(
         },
         advertisements: at('advertisements'),
       }
-      const agent = startAgent(program)
+      const agent = startAgent(program, through)
       agents.add(agent)
       return agent
     },
@@ -138,10 +143,10 @@ export async function makeServeMachine(
   }
 }
 
-function startAgent(program: ServeProgram): Agent {
-  const child = spawn(process.execPath, [join(REPO, 'test/support/serve-program.ts'), JSON.stringify(program)], {
-    stdio: ['ignore', 'ignore', process.env.PLASM_TEST_VERBOSE ? 'inherit' : 'ignore'],
-  })
+function startAgent(program: ServeProgram, through: readonly string[]): Agent {
+  const words = [...through, process.execPath, join(REPO, 'test/support/serve-program.ts'), JSON.stringify(program)]
+  const stderr = process.env.PLASM_TEST_VERBOSE ? 'inherit' : 'ignore'
+  const child = spawn(words[0]!, words.slice(1), { stdio: ['ignore', 'ignore', stderr] })
   const ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string)
   return {
     process: child,
@@ -178,6 +183,13 @@ export async function until<T>(
     if (found !== undefined && found !== false) return found
   }
   throw new Error(`waited ${within} ms for ${what}`)
+}
+
+/** What another program does that fetches a set: the manifest comes last. */
+export async function putIntoInbox({ inbox }: ServeMachine, set: TestSet): Promise<void> {
+  await mkdir(inbox, { recursive: true, mode: 0o700 })
+  for (const [name, bytes] of Object.entries(set.files)) await writeFile(join(inbox, name), bytes)
+  await writeFile(join(inbox, 'manifest.json'), set.manifest)
 }
 
 /** A zombie whose new parent does not reap it lives no more. */
