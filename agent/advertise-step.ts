@@ -67,5 +67,6 @@ export const firstAddress = (): string | undefined => ownAddresses().values().ne
 
 export const mdns: Advertise = async (service) => {
   const { advertise } = await import('../service/advertise.ts')
-  return advertise(service)
+  // The machine is named after its own MAC (machine-name.ts).
+  return advertise({ ...service, namesAreOurs: true })
 }

@@ -39,7 +39,9 @@ export interface Advertisement {
 export async function advertise(ad: Ad): Promise<Advertisement> {
   const { getResponder } = await import('@homebridge/ciao')
   // Only IPv4: that is where plasmd listens, and a record of an address where nobody listens costs a client its timeout.
-  const responder = getResponder({ ...ownInterfaces(), disableIpv6: true })
+  const interfaces = ownInterfaces()
+  const responder = getResponder({ ...(interfaces ? { interface: [...interfaces] } : {}), disableIpv6: true })
+  const places = ad.addresses ?? interfaces
   const service = responder.createService({
     name: ad.name,
     type: SERVICE_TYPE,
@@ -47,7 +49,8 @@ export async function advertise(ad: Ad): Promise<Advertisement> {
     port: ad.port,
     disabledIpv6: true,
     txt: { channel: ad.channel, arch: ad.arch, version: ad.version, http_port: String(ad.port), ...ad.txt },
-    ...(ad.addresses ? { restrictedAddresses: [...ad.addresses] } : {}),
+    // ciao listens on loopback in any case; announcing 127.0.0.1 there would only list each provider twice.
+    ...(places ? { restrictedAddresses: [...places] } : {}),
   })
   // ciao warns on the console when nobody listens; the new name is in the records, which is where clients look.
   service.on('name-change' as never, () => {})
@@ -73,13 +76,13 @@ export async function advertise(ad: Ad): Promise<Advertisement> {
  * Names the interfaces that have an IPv4 address, so that ciao does not run `ip` in a shell, now and every 15 s, to find
  * them: a guest may have neither, and a fork is dear there. (It looks for a loopback interface when told names, and fails without.)
  */
-function ownInterfaces(): { interface?: string[] } {
+function ownInterfaces(): readonly string[] | undefined {
   const all = Object.entries(networkInterfaces())
   const outside = all.filter(([, addresses]) =>
     addresses?.some(({ family, internal }) => family === 'IPv4' && !internal),
   )
   const hasLoopback = all.some(([, addresses]) => addresses?.some(({ internal }) => internal))
-  return hasLoopback && outside.length > 0 ? { interface: outside.map(([name]) => name) } : {}
+  return hasLoopback && outside.length > 0 ? outside.map(([name]) => name) : undefined
 }
 
 /**
