@@ -3,6 +3,7 @@ import { hostArch, parseArch } from '../service/arch.ts'
 import { asPlasmError, EXIT } from '../service/errors.ts'
 import { versionLine } from '../service/version.ts'
 import { buildImages, IMAGES } from './build.ts'
+import { whileNoOtherBuilds } from './build-lock.ts'
 import { publishRelease } from './publish.ts'
 
 const EXAMPLES = `
@@ -32,7 +33,7 @@ function program(): Command {
     .option('-o, --out <dir>', 'where to', IMAGES)
     .option('--locked <inputs.json>', 'build from exactly these packages')
     .option('--refresh', 'take the current version of every package and build anew', false)
-    .action(async (options) => void (await buildImages({ locked: undefined, ...options })))
+    .action(async (options) => void (await whileNoOtherBuilds(() => buildImages({ locked: undefined, ...options }))))
   images
     .command('publish')
     .description('write a release of the built images, with a manifest of its own')
@@ -41,7 +42,7 @@ function program(): Command {
     .requiredOption('-o, --out <dir>', 'where to')
     .requiredOption('--release <text>', 'goes into /etc/plasm/release of the image')
     .requiredOption('--sequence <n>', "the manifest's sequence, above the last release's", asArgument(parseSequence))
-    .action((options) => publishRelease(options))
+    .action((options) => whileNoOtherBuilds(() => publishRelease(options)))
   return images
 }
 
