@@ -53,6 +53,7 @@ interface Attempts {
   readonly flush: (milliseconds: number) => Promise<void>
   /** Base URL -> failures so far. */
   readonly failures: Map<string, number>
+  readonly refusedModes: Set<kexec.LoadMode>
 }
 
 /**
@@ -71,7 +72,16 @@ export async function boot(parts: BootParts): Promise<number> {
   late.attach(reporter.sink)
   const workbench = createWorkbench(parts.scratchDirectory ?? SCRATCH_DIRECTORY)
   const memory = watchMemory()
-  const attempts = { parts, runner, ...told, workbench, memory, flush: reporter.flush, failures: new Map() }
+  const attempts = {
+    parts,
+    runner,
+    ...told,
+    workbench,
+    memory,
+    flush: reporter.flush,
+    failures: new Map(),
+    refusedModes: new Set(),
+  }
   for (let pause = PAUSE_FIRST_SECONDS; !parts.signal?.aborted; pause = Math.min(pause * 2, PAUSE_LAST_SECONDS)) {
     const { code, message } = asPlasmError(await attempt(attempts).catch((thrown: unknown) => thrown))
     // Looking for a provider has its own deadline, and the next one may appear at any moment.
@@ -167,7 +177,11 @@ async function bootFrom(
     about,
   )
   const loaded = await runner
-    .step('kexec-load', () => kexec.load(passed.kexecProgram, handedOver, passed.commandLine), about)
+    .step(
+      'kexec-load',
+      () => kexec.load(passed.kexecProgram, handedOver, passed.commandLine, attempts.refusedModes),
+      about,
+    )
     // kexec has its own copy now, or has refused: either way these files are only memory that is missing.
     .finally(() => workbench.clear())
   return runner.step(

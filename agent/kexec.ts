@@ -22,8 +22,8 @@ const MODE_FLAGS: Readonly<Record<LoadMode, readonly string[]>> = { load: ['-c',
 /** kexec prints the errno's text, in the C locale. */
 const REFUSED = /Operation not permitted/
 
-/** What must stay free for everything else while kexec loads. */
-const SPARE_MIB = 64
+/** The files stay beside kexec's copy and the kernel's only where so much is left then: a second mode may need them. */
+const SPARE_MIB = 192
 
 export interface KexecImage {
   readonly kernel: string
@@ -48,19 +48,21 @@ export interface LoadedKernel {
 /**
  * Loads a handed-over set into memory; reversible.
  * @param program path of kexec
+ * @param refused modes that this kernel has refused in this boot; added to, so that a later attempt takes the other one
  * @throws PlasmError `kexec-load-refused` | `kexec-load-failed` (facts: `program`, `exit`, `said`)
  */
 export async function load(
   program: string,
   { files, arch }: HandedOverSet,
   commandLine: string,
+  refused: Set<LoadMode> = new Set(),
 ): Promise<LoadedKernel> {
   const image = { ...files, commandLine }
   const paths = [files.kernel, files.initrd]
   const scarce = memoryIsScarce(paths)
-  const modes = scarce ? LOAD_MODES[arch].slice(0, 1) : LOAD_MODES[arch]
+  const left = LOAD_MODES[arch].filter((mode) => !refused.has(mode))
   const refusals: string[] = []
-  for (const mode of modes) {
+  for (const mode of scarce ? left.slice(0, 1) : left) {
     const onStarted = scarce ? (pid: number) => giveUpFiles(pid, paths) : undefined
     const { exit, said } = await runProgram(program, loadArguments(mode, image), onStarted)
     if (exit === '0') return { [loaded]: true, program, mode }
@@ -69,15 +71,16 @@ export async function load(
         facts: { program, exit, said },
       })
     }
+    refused.add(mode)
     refusals.push(`${MODE_FLAGS[mode].join(' ')}: ${said}`)
   }
-  throw new PlasmError('kexec-load-refused', 'the kernel refuses kexec in every mode tried', {
+  throw new PlasmError('kexec-load-refused', 'the kernel refuses to load another', {
     facts: { program, refusals },
     hint: 'lockdown may be on (/sys/kernel/security/lockdown): boot a signed kernel, or with Secure Boot off',
   })
 }
 
-/** Whether kexec's copy and the kernel's do not fit beside the files: then the files go first, and with them a second mode. */
+/** Whether the files must go while kexec loads, and with them the second mode of this attempt. */
 function memoryIsScarce(paths: readonly string[]): boolean {
   const copyMiB = paths.reduce((sum, path) => sum + statSync(path).size, 0) / (1024 * 1024)
   return readMemory().availableMiB < 2 * copyMiB + SPARE_MIB
