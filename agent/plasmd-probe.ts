@@ -1,5 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { askLoopback } from './loopback-http.ts'
+
+const MOST_READS = 16
 
 export interface Probe {
   /** Any answer to /health, a 503 too: that one is unhealthy, not hung. */
@@ -22,14 +25,20 @@ export async function probePlasmd(url: string, pid: number | null, timeout: numb
   }
 }
 
-async function get(url: string, timeout: number): Promise<unknown> {
+/** The answer's JSON; null when it is an answer and no JSON; undefined when there is none. */
+async function get(url: string, silence: number): Promise<unknown> {
+  const body: Buffer[] = []
   try {
-    const { request } = await import('undici')
-    const { body } = await request(url, { signal: AbortSignal.timeout(timeout) })
-    return JSON.parse(await body.text()) as unknown
-  } catch (thrown) {
-    // An answer that is not JSON is an answer.
-    return thrown instanceof SyntaxError ? null : undefined
+    // Copied: the buffer is used again. What plasmd says about itself is short.
+    const onBody = (data: Buffer) => body.length < MOST_READS && body.push(Buffer.from(data))
+    await askLoopback({ url, method: 'GET', silence, signal: AbortSignal.timeout(silence), onBody })
+  } catch {
+    return undefined
+  }
+  try {
+    return JSON.parse(Buffer.concat(body).toString('utf8')) as unknown
+  } catch {
+    return null
   }
 }
 

@@ -3,12 +3,12 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { asPlasmError, PlasmError } from '../service/errors.ts'
-import { artifactsOf, MANIFEST_MAX_BYTES, type ManifestArtifact, sha256Of } from '../service/manifest.ts'
+import { artifactsOf, type ManifestArtifact, sha256Of } from '../service/manifest.ts'
+import { askLoopback, type LoopbackAnswer } from './loopback-http.ts'
 import type { StoredSet } from './publish.ts'
 
-/** plasmd may hash a file before its first answer about it. */
-const HEADERS_TIMEOUT_MS = 60_000
-const BODY_TIMEOUT_MS = 20_000
+/** A foreign plasmd may hash a file before its first answer about it. */
+const SILENCE_MS = 60_000
 const READ_BYTES = 1024 * 1024
 
 /** Whoever asks for a whole file makes plasmd hash it first, for X-Artifact-Hash; a range is answered at once. */
@@ -54,13 +54,11 @@ export function createSelfCheck(base: string): (set: StoredSet) => Promise<void>
 }
 
 async function checkManifest(url: string, expected: Uint8Array): Promise<void> {
-  const found: Buffer[] = []
-  const answer = await ask(url, 'GET', (data) => {
-    if (found.length * 1024 < MANIFEST_MAX_BYTES) found.push(data)
-  })
-  if (answer.status === 200 && Buffer.concat(found).equals(expected)) return
-  const digest = answer.status === 200 ? sha256Of(Buffer.concat(found)) : `HTTP ${answer.status}`
-  throw mismatch('manifest', { expected: sha256Of(expected), found: digest, where: 'server' })
+  const hash = createHash('sha256')
+  const answer = await ask(url, 'GET', (data) => hash.update(data))
+  const found = answer.status === 200 ? `sha256:${hash.digest('hex')}` : `HTTP ${answer.status}`
+  const digest = sha256Of(expected)
+  if (found !== digest) throw mismatch('manifest', { expected: digest, found, where: 'server' })
 }
 
 async function checkArtifact(url: string, path: string, artifact: Artifact, method: 'GET' | 'HEAD'): Promise<void> {
@@ -82,27 +80,14 @@ async function checkArtifact(url: string, path: string, artifact: Artifact, meth
   throw mismatch(role, { expected: hash, found: stored, where: 'disk' })
 }
 
-interface Answer {
-  readonly status: number
-  /** Content-Length, or NaN. */
-  readonly length: number
-}
-
 async function ask(
   url: string,
   method: 'GET' | 'HEAD',
-  onData: (data: Buffer) => void,
-  sent: Readonly<Record<string, string>> = {},
-): Promise<Answer> {
+  onBody: (data: Buffer) => void,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<LoopbackAnswer> {
   try {
-    const { request } = await import('undici')
-    const timeouts = { headersTimeout: HEADERS_TIMEOUT_MS, bodyTimeout: BODY_TIMEOUT_MS }
-    const { statusCode, headers, body } = await request(url, { method, headers: sent, ...timeouts })
-    // The 'data' event, not the iterator: 730 against 370 MiB/s hashed on loopback.
-    await new Promise<void>((ended, reject) => {
-      body.on('data', onData).on('end', ended).on('error', reject)
-    })
-    return { status: statusCode, length: Number(headers['content-length'] ?? Number.NaN) }
+    return await askLoopback({ url, method, headers, onBody, silence: SILENCE_MS })
   } catch (thrown) {
     throw unreachable(url, (thrown as Error).message, thrown)
   }

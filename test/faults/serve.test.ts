@@ -13,8 +13,8 @@ import { storePaths } from '../../service/store-layout.ts'
 import { makeSet } from '../support/boot-set.ts'
 import { lives, makeServeMachine, putIntoInbox, type ServeMachine, until } from '../support/serve-machine.ts'
 
-/** Quick, in the same proportions as the real ones. */
-const QUICK = { hungAfter: 1500, killAfter: 3000, backoffFirst: 100, backoffLast: 400 }
+/** What a loaded machine must not take for hung keeps its 15 s. */
+const QUICK = { backoffFirst: 100, backoffLast: 400 }
 
 async function machine(t: TestContext, given?: Parameters<typeof makeServeMachine>[0]): Promise<ServeMachine> {
   const made = await makeServeMachine(given)
@@ -64,7 +64,7 @@ test('a killed plasmd comes back: withdrawn meanwhile, then ready and advertised
 test('a stopped plasmd is hung: it is killed and replaced', async (t) => {
   const at = await machine(t)
   await at.handOver(makeSet())
-  at.start({ supervision: QUICK })
+  at.start({ supervision: { ...QUICK, hungAfter: 3000 } })
   await readyTimes(at, 1)
   const stopped = await plasmdPid(at)
   process.kill(stopped, 'SIGSTOP')
