@@ -4,12 +4,13 @@ import { answerFile } from './artifact-answer.ts'
 import { findSet, openArtifact, readDocument } from './boot-sets.ts'
 import { PlasmError } from './errors.ts'
 import { findBlob } from './find-blob.ts'
+import { health } from './health.ts'
 import { notFound, sendJson } from './http-problem.ts'
 import { MANIFEST_FILE } from './manifest.ts'
 import { manifestOf } from './manifest-answer.ts'
 import { routeOf } from './route.ts'
 import type { Site } from './site.ts'
-import { about, health, status } from './status.ts'
+import { about, status } from './status.ts'
 
 /** The signed document beside the artifacts (DESIGN decision 2), handed on byte for byte like the plain one. */
 const ENVELOPE_FILE = 'manifest.dsse.json'
@@ -29,8 +30,8 @@ export async function answer(site: Site, request: IncomingMessage, response: Ser
     case 'about':
       return void sendJson(response, 200, about(site))
     case 'health': {
-      const { healthy, body } = await health(site)
-      return void sendJson(response, healthy ? 200 : 503, body)
+      const found = await health(site.root)
+      return void sendJson(response, found.status === 'healthy' ? 200 : 503, found)
     }
     case 'status':
       return void sendJson(response, 200, await status(site))

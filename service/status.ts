@@ -1,19 +1,17 @@
-import { constants } from 'node:fs'
-import { access, readdir, readFile, statfs } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import type { Arch } from './arch.ts'
 import { listSets, readManifest } from './boot-sets.ts'
+import { health } from './health.ts'
 import type { Site } from './site.ts'
 import { storePaths } from './store-layout.ts'
 import { buildInfo } from './version.ts'
 
 const NAME = 'plasmd-provider'
-/** Less room than this, and the next manifest could not be written. */
-const SPACE_MIN_BYTES = 1024 * 1024
 
 /** `.provider.json` (store-layout.ts): which machine this is, and the generation it was booted as. */
 const identitySchema = v.object({
-  machine: v.optional(v.string()),
+  machine: v.nullish(v.string()),
   generation: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
 })
 
@@ -22,7 +20,7 @@ export async function providerIdentity(root: string): Promise<{ machine?: string
   const text = await readFile(storePaths(root).provider, 'utf8').catch(() => '{}')
   const parsed = v.safeParse(identitySchema, jsonOrNull(text))
   const { machine, generation = 0 } = parsed.success ? parsed.output : {}
-  return { ...(machine === undefined ? {} : { machine }), generation }
+  return { ...(typeof machine !== 'string' ? {} : { machine }), generation }
 }
 
 /** `GET /` */
@@ -31,18 +29,10 @@ export function about(site: Site) {
   return { name: NAME, version: buildInfo().version, channel, arch, uptime_seconds: uptimeSeconds(site) }
 }
 
-/** `GET /health`, and with `healthy` its status code. */
-export async function health({ root }: Site) {
-  const [readable, space] = await Promise.all([canRead(root), hasSpace(root)])
-  const healthy = readable && space
-  const checks = { artifacts_readable: readable, disk_space_ok: space }
-  return { healthy, body: { status: healthy ? ('healthy' as const) : ('unhealthy' as const), checks } }
-}
-
 /** `GET /status`; every key beyond INTEROP's is an addition. Names no path of this machine. */
 export async function status(site: Site) {
-  const [{ body }, identity, sets] = await Promise.all([
-    health(site),
+  const [{ status, checks }, identity, sets] = await Promise.all([
+    health(site.root),
     providerIdentity(site.root),
     servedSets(site.root),
   ])
@@ -50,7 +40,7 @@ export async function status(site: Site) {
     ...about(site),
     ...identity,
     pid: process.pid,
-    health: { status: body.status, ...body.checks },
+    health: { status, ...checks },
     metrics: {
       requests_total: site.metrics.requests,
       bytes_served_total: site.metrics.bytesServed,
@@ -86,23 +76,6 @@ export async function servedSets(root: string): Promise<readonly ServedSet[]> {
 
 function uptimeSeconds({ startedAt }: Site): number {
   return Math.floor((performance.now() - startedAt) / 1000)
-}
-
-async function canRead(root: string): Promise<boolean> {
-  return readdir(root).then(
-    () => true,
-    () => false,
-  )
-}
-
-/** Room matters only where this provider may write: a read-only medium is always full. A ramfs counts no blocks at all. */
-async function hasSpace(root: string): Promise<boolean> {
-  const found = await statfs(root).catch(() => undefined)
-  if (!found || found.blocks === 0 || found.bavail * found.bsize >= SPACE_MIN_BYTES) return true
-  return access(root, constants.W_OK).then(
-    () => false,
-    () => true,
-  )
 }
 
 function jsonOrNull(text: string): unknown {

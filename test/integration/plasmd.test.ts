@@ -42,6 +42,17 @@ test('says who it is, how it is and what it serves, without naming a path', asyn
 })
 const set = { channel: 'stable', arch: 'x86_64', version: '1.0.0', sequence: 3 }
 
+test('a set that lacks what its manifest promises makes the provider unhealthy; the rest is served on', async (t) => {
+  const { root, dir } = await publish(t)
+  const provider = await serve(t, root)
+  await truncate(join(dir, 'kernel'), 100)
+  const answer = await ask(provider, '/health')
+  assert.deepEqual([answer.status, json(answer).status], [503, 'unhealthy'])
+  assert.deepEqual(json(answer).checks, { artifacts_readable: false, disk_space_ok: true })
+  assert.equal(json(await ask(provider, '/status')).health.status, 'unhealthy')
+  assert.equal((await ask(provider, '/stable/x86_64/dtb-board')).status, 200)
+})
+
 test('a booted machine says its name and generation', async (t) => {
   const { root } = await publish(t)
   const provider = await serve(t, root)
