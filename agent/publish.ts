@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises'
-import { dirname, join, relative } from 'node:path'
+import { lstat, mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
+import { dirname, join, relative, resolve } from 'node:path'
 import { storePaths } from '../service/store-layout.ts'
 import { PUBLIC_FILE, syncDirectory, writeWhole } from './store-files.ts'
 import type { VerifiedManifest } from './verify.ts'
@@ -62,12 +62,28 @@ export async function unpublish(root: string, { verified }: StoredSet): Promise<
   await rm(link, { force: true })
 }
 
-/** Removes every whole set but the one that is served: in a guest the store is RAM. */
-export async function removeOthers(root: string, { dir }: StoredSet): Promise<void> {
+/** Removes the sets that no channel and arch point to any more: in a guest the store is RAM. */
+export async function removeUnlinked(root: string): Promise<void> {
   const { sets } = storePaths(root)
+  const linked = new Set(await linkedSets(root))
   for (const name of await readdir(sets)) {
-    if (join(sets, name) !== dir && !name.startsWith(INCOMING)) await rm(join(sets, name), { recursive: true })
+    const dir = join(sets, name)
+    if (!linked.has(dir) && !name.startsWith(INCOMING)) await rm(dir, { recursive: true })
   }
+}
+
+async function linkedSets(root: string): Promise<readonly string[]> {
+  const channels = (await readdir(root, { withFileTypes: true })).filter((entry) => entry.isDirectory())
+  const places = await Promise.all(
+    channels.map(async ({ name }) => (await readdir(join(root, name))).map((arch) => join(root, name, arch))),
+  )
+  const targets = places.flat().map((link) =>
+    readlink(link).then(
+      (target) => [resolve(dirname(link), target)],
+      () => [],
+    ),
+  )
+  return (await Promise.all(targets)).flat()
 }
 
 export async function exists(path: string): Promise<boolean> {

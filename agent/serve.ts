@@ -9,7 +9,7 @@ import type { Inbox } from './inbox.ts'
 import { createLateSink } from './late-sink.ts'
 import { createLog } from './log.ts'
 import { plasmdAnswers } from './provider-step.ts'
-import { removeOthers, type StoredSet, unpublish } from './publish.ts'
+import { removeUnlinked, type StoredSet, unpublish } from './publish.ts'
 import { announce } from './ready-step.ts'
 import { readRecord, recordFor, writeProviderFile } from './record-file.ts'
 import { openServer, type Served, type Server } from './serve-server.ts'
@@ -90,7 +90,7 @@ async function untilLost(server: Server, inbox: () => Promise<Inbox>): Promise<s
   try {
     status.advertising(true)
     await run.step('ready', () => announce(server, served.record, advertised.address))
-    await removeOthers(storeRoot, served.set)
+    await removeUnlinked(storeRoot)
     return await run.step('watch', async () => watchUntilLost(server, await inbox(), served, advertised.address))
   } finally {
     status.advertising(false)

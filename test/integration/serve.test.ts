@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { lstat, mkdir, readdir, readFile, readlink, rename, stat, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readFile, readlink, rename, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { hostArch } from '../../service/arch.ts'
@@ -97,6 +97,10 @@ test('an adoption that was cut short goes on where it stopped', async (t) => {
 
 test('a newer set from an inbox replaces the served one; an older one is ignored', async (t) => {
   const at = await machine(t)
+  const paths = storePaths(at.store)
+  await mkdir(paths.set('another-channel'), { recursive: true })
+  await mkdir(join(at.store, 'testing'))
+  await symlink('../.sets/another-channel', paths.link('testing', hostArch()))
   await at.handOver(makeSet({ sequence: 5 }))
   at.start()
   await at.event('ready')
@@ -110,7 +114,8 @@ test('a newer set from an inbox replaces the served one; an older one is ignored
   assert.equal(ready.record.generation, 2, 'the machine keeps its lineage')
   assert.deepEqual(Buffer.from(await (await served(at, 'vmlinuz')).arrayBuffer()), newer.files.vmlinuz)
   assert.equal((await lstat(join(at.inbox, 'vmlinuz'))).isFile(), true, 'copied, not moved')
-  await until('the older set to be removed', async () => (await readdir(storePaths(at.store).sets)).length === 1)
+  await until('the older set to be removed', async () => (await readdir(paths.sets)).length === 2)
+  assert.ok((await readdir(paths.sets)).includes('another-channel'), 'what another channel points to stays')
   assert.match((await at.advertisements()).at(-1)!, /^advertised .*"sequence":"6"/)
 })
 
