@@ -72,7 +72,7 @@ export async function boot(parts: BootParts): Promise<number> {
   late.attach(reporter.sink)
   const workbench = createWorkbench(parts.scratchDirectory ?? SCRATCH_DIRECTORY)
   const memory = watchMemory()
-  const attempts = {
+  const attempts: Attempts = {
     parts,
     runner,
     ...told,
