@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { consoleFacts, doingOf, lineSplitter } from '../../../host-harness/console.ts'
+
+const BANNER = '[    0.000000] Linux version 6.1.0-1-cloud-amd64 (gcc)'
+const COMMAND_LINE = '[    0.000000] Kernel command line: console=ttyS0'
+const KEXEC = `plasm: kexec into sha256:${'0a'.repeat(6)} from http://192.168.77.2:8080`
+
+const factsOf = (texts: readonly string[]) => consoleFacts(texts.map((text, index) => ({ at: index, text })))
+
+test('lines come whole, whatever the chunks, without carriage returns and escapes', () => {
+  const split = lineSplitter()
+  const text = '\x1b[2J\x1bcBooting é\r\nplasm: \x1b[32mready\x1b[0m\nrest'
+  const bytes = Buffer.from(text)
+  const lines = [...bytes].flatMap((_, index) => split(bytes.subarray(index, index + 1), index))
+  assert.deepEqual(
+    lines.map((line) => line.text),
+    ['Booting é', 'plasm: ready'],
+  )
+  assert.equal(lines[0]?.at, bytes.indexOf('\n'))
+})
+
+test('two kernels on one console', () => {
+  const facts = factsOf([
+    `SeaBIOS ${BANNER}`,
+    COMMAND_LINE,
+    'plasm: fetch stage, release none',
+    KEXEC,
+    BANNER,
+    COMMAND_LINE,
+    'plasm: serve stage, release run-1',
+  ])
+  assert.deepEqual(facts, {
+    banners: [0, 4],
+    commandLines: 2,
+    stages: [
+      { stage: 'fetch', release: null, banners: 1 },
+      { stage: 'serve', release: 'run-1', banners: 2 },
+    ],
+    kexecAt: 3,
+  })
+})
+
+test("a program's words are not taken for a kernel's", () => {
+  const facts = factsOf(['Linux version 6.1', 'plasm-agent: Kernel command line: x', `agent says ${KEXEC.slice(7)}`])
+  assert.deepEqual(facts, { banners: [], commandLines: 0, stages: [], kexecAt: null })
+})
+
+test('the last kexec of the first kernel counts, since a load may fail and be tried again', () => {
+  assert.equal(factsOf([BANNER, KEXEC, 'plasm-agent: kexec-exec failed', KEXEC, BANNER, KEXEC]).kexecAt, 3)
+})
+
+test('progress is told from the lines that mean some', () => {
+  assert.equal(doingOf(BANNER), 'kernel')
+  assert.equal(doingOf('plasm: serve stage, release run-1'), 'serve stage')
+  assert.equal(doingOf(KEXEC), 'kexec')
+  assert.equal(doingOf('plasm-agent: fetch 10 ms'), undefined)
+})

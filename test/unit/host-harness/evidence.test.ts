@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Facts, judge, probeBudget } from '../../../host-harness/evidence.ts'
+
+const NONCE = 'run-5eed'
+const SET_BYTES = 50_000_000
+const DIGEST = `sha256:${'a'.repeat(64)}`
+
+/** A second generation, all of whose evidence is there. */
+const WHOLE: Facts = {
+  console: {
+    banners: [1000, 20_000],
+    commandLines: 2,
+    stages: [
+      { stage: 'fetch', release: null, banners: 1 },
+      { stage: 'serve', release: NONCE, banners: 2 },
+    ],
+    kexecAt: 18_000,
+  },
+  resets: 0,
+  runId: 'run-1',
+  nonce: NONCE,
+  published: { manifestDigest: DIGEST, manifestBytes: 1500, setBytes: SET_BYTES },
+  claim: {
+    release: `${NONCE}\n`,
+    serveBootId: 'boot-2',
+    fetchBootIds: ['boot-1'],
+    record: {
+      version: 1,
+      runId: 'run-1',
+      machine: 'plasm-770002',
+      generation: 2,
+      provider: { url: 'http://192.168.77.11:8080', name: null, generation: 1, discoveredBy: 'mdns' },
+      set: {
+        ...{ manifestDigest: DIGEST, channel: 'stable', arch: 'x86_64', version: '1', sequence: 2 },
+        bytes: SET_BYTES,
+      },
+      handover: 'carry',
+      budget: { totalMiB: 469, availableMiB: 400, needMiB: 100, rootfsFreeMiB: 200, initrdMiB: 40, kernelMiB: 14 },
+      lowestAvailableMiB: 279,
+      fetchBootId: 'boot-1',
+      bootNonce: 'n',
+      candidates: [],
+      timings: [],
+    },
+  },
+  provider: { machine: 'vm1', generation: 1 },
+  allowedProviders: ['vm1'],
+  received: {
+    pairs: [
+      { provider: 'origin', bytes: 2000 },
+      { provider: 'vm1', bytes: SET_BYTES + 60_000 },
+    ],
+    strayBytes: 0,
+  },
+  providerSaysServed: SET_BYTES + 1500,
+  servedSetDifferences: [],
+}
+
+const withConsole = (change: Partial<Facts['console']>): Facts => ({
+  ...WHOLE,
+  console: { ...WHOLE.console, ...change },
+})
+const withClaim = (change: Partial<Facts['claim']>): Facts => ({ ...WHOLE, claim: { ...WHOLE.claim, ...change } })
+const withRecord = (change: Partial<Facts['claim']['record']>): Facts =>
+  withClaim({ record: { ...WHOLE.claim.record, ...change } })
+const withBytes = (origin: number, vm1: number, strayBytes = 0): Facts => ({
+  ...WHOLE,
+  received: {
+    pairs: [
+      { provider: 'origin', bytes: origin },
+      { provider: 'vm1', bytes: vm1 },
+    ],
+    strayBytes,
+  },
+})
+
+const [fetchStage, serveStage] = WHOLE.console.stages as [Facts['console']['stages'][0], Facts['console']['stages'][0]]
+const ENOUGH = SET_BYTES + 60_000
+
+/** What is wrong, the pieces that must be named for it, and the facts. */
+const FAULTS: ReadonlyArray<readonly [name: string, pieces: readonly string[], facts: Facts]> = [
+  ['one kernel only', ['kernelBanners', 'nonceInServeStage'], withConsole({ banners: [1000], stages: [fetchStage] })],
+  ['three kernels', ['kernelBanners'], withConsole({ banners: [1000, 20_000, 30_000] })],
+  ['one command line', ['commandLines'], withConsole({ commandLines: 1 })],
+  ['a reset', ['resets'], { ...WHOLE, resets: 1 }],
+  ['no word of kexec', ['kexecLine'], withConsole({ kexecAt: null })],
+  [
+    'boot media that hold the nonce',
+    ['bootMedia'],
+    withConsole({ stages: [{ ...fetchStage, release: NONCE }, serveStage] }),
+  ],
+  ['no fetch stage', ['bootMedia'], withConsole({ stages: [serveStage] })],
+  [
+    'the serve stage of another release',
+    ['nonceInServeStage'],
+    withConsole({ stages: [fetchStage, { ...serveStage, release: 'run-other' }] }),
+  ],
+  [
+    'a serve stage before the second banner',
+    ['nonceInServeStage'],
+    withConsole({ stages: [fetchStage, { ...serveStage, banners: 1 }] }),
+  ],
+  ['another release reported', ['nonceInServeStage'], withClaim({ release: null })],
+  ["another run's record", ['runId'], withRecord({ runId: 'run-2' })],
+  ['a provider that may not be used', ['provider'], { ...WHOLE, allowedProviders: ['vm9'] }],
+  [
+    'a provider that nobody is',
+    ['provider', 'generation', 'bytesFromProvider', 'bytesFromOthers'],
+    { ...WHOLE, provider: undefined },
+  ],
+  ['a generation that does not follow', ['generation'], withRecord({ generation: 3 })],
+  [
+    'a provider that was given',
+    ['discovered'],
+    withRecord({ provider: { ...WHOLE.claim.record.provider, discoveredBy: 'static' } }),
+  ],
+  [
+    'another set',
+    ['manifestDigest'],
+    withRecord({ set: { ...WHOLE.claim.record.set, manifestDigest: `sha256:${'b'.repeat(64)}` } }),
+  ],
+  ['too few bytes from the provider', ['bytesFromProvider'], withBytes(2000, SET_BYTES - 1)],
+  ['a chunk from the origin', ['bytesFromOthers'], withBytes(4_194_304, ENOUGH)],
+  ['one byte above the budget', ['bytesFromOthers'], withBytes(probeBudget(1500) + 1, ENOUGH)],
+  ['TCP that no pair explains', ['bytesFromOthers'], withBytes(2000, ENOUGH, 1)],
+  ['a provider that says it served less', ['httpCounters'], { ...WHOLE, providerSaysServed: 1500 }],
+  ['a machine that serves something else', ['servesSameSet'], { ...WHOLE, servedSetDifferences: ['kernel is other'] }],
+  ['the same boot id in both stages', ['bootIdChanged'], withClaim({ serveBootId: 'boot-1' })],
+  ['no report of the fetch stage', ['bootIdChanged'], withClaim({ fetchBootIds: [] })],
+  ['a fetch stage that ran twice', ['bootIdChanged'], withClaim({ fetchBootIds: ['boot-0', 'boot-1'] })],
+]
+
+test('nothing is missing when all of it is there', () => {
+  const { evidence, missing } = judge(WHOLE)
+  assert.deepEqual(missing, [])
+  assert.deepEqual(evidence, {
+    kernelBanners: 2,
+    resets: 0,
+    nonceInServeStage: true,
+    bytesFromProvider: SET_BYTES + 60_000,
+    bytesFromOthers: 0,
+    probeBytes: 2000,
+    servesSameSet: true,
+    bootIdChanged: true,
+  })
+})
+
+test('a foreign provider without counters is judged without them', () => {
+  assert.deepEqual(judge({ ...WHOLE, providerSaysServed: null }).missing, [])
+})
+
+for (const [name, pieces, facts] of FAULTS) {
+  test(`${name}: ${pieces.join(', ')}`, () => {
+    assert.deepEqual(
+      judge(facts).missing.map(({ piece }) => piece),
+      pieces,
+    )
+  })
+}
+
+test('no chunk fits in the budget for asking after manifests', () => {
+  assert.ok(probeBudget(64 * 1024) < 1024 * 1024)
+  assert.ok(probeBudget(1500) < 64 * 1024, 'smaller than the smallest chunk that a manifest may have')
+})
