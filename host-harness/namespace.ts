@@ -44,8 +44,11 @@ export async function runInside(spec: ChainSpec, onEvent: (event: ChainEvent) =>
   }
 }
 
-/** Root's own way, or an unprivileged user namespace, whichever works here: tried, not guessed. */
-async function unshareArguments(): Promise<readonly string[]> {
+/**
+ * Arguments of `unshare` for root, or for an unprivileged user namespace: tried, not guessed.
+ * @throws PlasmError `no-namespaces` | `no-tun`
+ */
+export async function unshareArguments(): Promise<readonly string[]> {
   const isRoot = process.geteuid?.() === 0
   const args = isRoot ? NAMESPACES : ['--user', '--map-root-user', ...NAMESPACES]
   const trial = await execa('unshare', [...args, 'true'], { reject: false, stdin: 'ignore' })

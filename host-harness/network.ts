@@ -1,4 +1,4 @@
-import { openSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
@@ -23,11 +23,7 @@ export interface Network extends AsyncDisposable {
  */
 export async function createNetwork(guests: readonly GuestPlace[], runDir: string): Promise<Network> {
   const participants = [ORIGIN, ...guests]
-  await ip('link set lo up')
-  // Snooping forwards multicast only to ports that a querier has asked, and there is none here: mDNS would not pass.
-  await ip(`link add ${BRIDGE} type bridge mcast_snooping 0 stp_state 0 forward_delay 0`)
-  await ip(`address add ${HARNESS_ADDRESS}/${PREFIX_LENGTH} dev ${BRIDGE}`)
-  await ip(`link set ${BRIDGE} up`)
+  await createBridge()
   const inOrigin = await attachNamespace(ORIGIN, join(runDir, 'origin.netns'))
   for (const { port } of guests) {
     await ip(`tuntap add ${port} mode tap`)
@@ -38,13 +34,22 @@ export async function createNetwork(guests: readonly GuestPlace[], runDir: strin
   return { inOrigin, participants, [Symbol.asyncDispose]: dhcp.stop }
 }
 
+/** The bridge, carrying the harness's own address. */
+export async function createBridge(): Promise<void> {
+  await ip('link set lo up')
+  // Snooping forwards multicast only to ports that a querier has asked, and there is none here: mDNS would not pass.
+  await ip(`link add ${BRIDGE} type bridge mcast_snooping 0 stp_state 0 forward_delay 0`)
+  await ip(`address add ${HARNESS_ADDRESS}/${PREFIX_LENGTH} dev ${BRIDGE}`)
+  await ip(`link set ${BRIDGE} up`)
+}
+
 /**
  * A network namespace whose only link is a veth to the bridge, with the participant's address on it.
  * @param file where the namespace is pinned: named by path, since the directory that `ip netns` uses may not exist
  * @returns the words that run a command in it
  */
 export async function attachNamespace(participant: Participant, file: string): Promise<readonly string[]> {
-  openSync(file, 'w')
+  await writeFile(file, '')
   await run('unshare', [`--net=${file}`, 'true'])
   const inside = ['nsenter', `--net=${file}`]
   const ipInside = (words: string) => run('nsenter', [`--net=${file}`, 'ip', ...words.split(' ')])
@@ -57,7 +62,7 @@ export async function attachNamespace(participant: Participant, file: string): P
 }
 
 /** dnsmasq with a fixed lease for each guest; `--no-ping` leaves out its address check, three seconds a boot. */
-async function startDhcp(guests: readonly GuestPlace[], runDir: string): Promise<{ stop(): Promise<void> }> {
+export async function startDhcp(guests: readonly GuestPlace[], runDir: string): Promise<{ stop(): Promise<void> }> {
   const range = HARNESS_ADDRESS.replace(/\d+$/, '0')
   const args = [
     // Not a daemon: it stays root of its user namespace (where setgroups is refused) and logs to stderr.

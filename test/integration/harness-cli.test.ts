@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+
+const CLI = fileURLToPath(new URL('../../host-harness/cli.ts', import.meta.url))
+const chain = (...args: string[]) =>
+  execa(process.execPath, [CLI, 'chain', ...args], { reject: false, stdin: 'ignore', timeout: 30_000 })
+
+const WRONG: ReadonlyArray<readonly [args: readonly string[], says: RegExp]> = [
+  [['--generations', '0'], /whole number from 1 to/],
+  [['--generations', '2x'], /whole number from 1 to/],
+  [['--memory', '1e3'], /whole number from 128 to/],
+  [['--arch', 'sparc'], /unknown architecture "sparc"/],
+  [['--providers', 'some'], /Allowed choices are all, last/],
+  [['--generation'], /unknown option/],
+  [['vm1'], /too many arguments/],
+]
+
+for (const [args, says] of WRONG) {
+  test(`chain ${args.join(' ')} is wrong usage`, async () => {
+    const { exitCode, stderr, stdout } = await chain(...args)
+    assert.equal(exitCode, 2)
+    assert.match(stderr, says)
+    assert.equal(stdout, '')
+  })
+}
+
+test('a failure is one JSON object too, the last line of stdout', async () => {
+  const { exitCode, stdout, stderr } = await chain('--generations', '20', '--memory', '65536', '--json')
+  assert.equal(exitCode, 1)
+  const { error, ...rest } = JSON.parse(stdout)
+  assert.deepEqual({ ...rest, arch: null }, { ok: false, arch: null, accel: null, setBytes: 0, generations: [] })
+  assert.deepEqual([error.code, error.step, error.machine], ['host-memory-short', 'setup', null])
+  assert.match(error.hint, /fewer generations/)
+  assert.match(stderr, /host-memory-short/)
+})
