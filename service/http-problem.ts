@@ -7,7 +7,6 @@ const STATUS: Readonly<Record<string, number>> = {
   'not-found': 404,
   'method-not-allowed': 405,
   'range-not-satisfiable': 416,
-  'file-changing': 503,
   busy: 503,
 }
 
