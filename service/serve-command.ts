@@ -5,14 +5,18 @@ import { type ProviderOptions, startProvider } from './provider.ts'
 /** `plasmd serve`: until SIGTERM or SIGINT; a second signal cuts what still runs. */
 export async function serveCommand(options: Omit<ProviderOptions, 'log'> & { verbose: boolean }): Promise<number> {
   const log = pino({ level: options.verbose ? 'debug' : 'info' }, pino.destination({ dest: 2, sync: true }))
+  const signals = new EventTarget()
+  const asked = new Promise<void>((resolve) => signals.addEventListener('signal', () => resolve(), { once: true }))
+  // Before it serves: whoever sees it serve may ask it to stop at once.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      log.info({ signal }, 'stopping')
+      signals.dispatchEvent(new Event('signal'))
+    })
+  }
   const provider = await startProvider({ ...options, log })
-  await new Promise<void>((stopped) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => {
-        log.info({ signal }, 'stopping')
-        void provider.stop().then(stopped)
-      })
-    }
-  })
+  await asked
+  signals.addEventListener('signal', () => void provider.stop())
+  await provider.stop()
   return EXIT.ok
 }

@@ -185,3 +185,10 @@ test('a slow client that goes on reading is served to the end', async (t) => {
   }
   assert.equal(bytes, 8_388_608)
 })
+
+test('SIGTERM as soon as it says that it serves ends it in order', async (t) => {
+  const root = await makeSet(t)
+  const { child } = await startPlasmd(t, ['-a', root, '--no-mdns'])
+  child.kill('SIGTERM')
+  assert.deepEqual(await once(child, 'exit'), [0, null])
+})
