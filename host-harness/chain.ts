@@ -21,9 +21,7 @@ const TAIL_LINES = 20
 export async function chain(spec: ChainSpec, emit: Emit, signal: AbortSignal): Promise<void> {
   await using started = new AsyncDisposableStack()
   const generations: Generation[] = []
-  const progress: Pick<ChainResult, 'arch' | 'accel' | 'setBytes'> = { arch: spec.arch, accel: null, setBytes: 0 }
-  const result = (about: typeof progress) => ({ ...about, generations })
-  let about = progress
+  let about: Pick<ChainResult, 'arch' | 'accel' | 'setBytes'> = { arch: spec.arch, accel: null, setBytes: 0 }
   let current: Guest | undefined
   try {
     const published = await readPublishedSet(spec)
@@ -51,7 +49,12 @@ export async function chain(spec: ChainSpec, emit: Emit, signal: AbortSignal): P
       )
       guest.progress.state('ready', 'ready; gathering evidence')
       const generation = await proveGeneration(guest, ready, {
-        ...{ spec, published, participants: network.participants, providers, servedBefore, signal },
+        spec,
+        published,
+        participants: network.participants,
+        providers,
+        servedBefore,
+        signal,
       })
       generations.push(generation)
       guest.progress.state('proven', `booted from ${generation.provider.machine}, proven`)
@@ -64,11 +67,11 @@ export async function chain(spec: ChainSpec, emit: Emit, signal: AbortSignal): P
       const stop = async () => guest.machine[Symbol.asyncDispose]()
       providers = [...providers, { participant: place, generation: number, stop }]
     }
-    emit({ type: 'result', result: { ok: true, ...result(about) } })
+    emit({ type: 'result', result: { ok: true, ...about, generations } })
   } catch (thrown) {
     const failure = signal.aborted ? interrupted(current) : thrown
     if (current && !signal.aborted) tellFailure(current, emit)
-    emit({ type: 'result', result: { ok: false, ...result(about), error: chainError(failure) } })
+    emit({ type: 'result', result: { ok: false, ...about, generations, error: chainError(failure) } })
   }
   if (spec.keep && !signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve))
 }

@@ -31,7 +31,7 @@ export async function startGuest(
     reports.push(received)
     progress.ofEvent(received.report.event)
   })
-  progress.state('running', 'firmware')
+  progress.state('running', 'starting')
   const machine = await startMachine(
     {
       name: place.name,
@@ -52,5 +52,6 @@ export async function startGuest(
     spec.runDir,
     ({ text }) => progress.ofLine(text),
   )
+  progress.state('running', 'firmware')
   return { place, runId, machine, reports, progress }
 }

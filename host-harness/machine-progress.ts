@@ -12,9 +12,16 @@ export interface ProgressTeller {
 export function tellProgress(name: string, emit: Emit, startedAt: number = performance.now()): ProgressTeller {
   const tell = (progress: Omit<MachineProgress, 'seconds'>) =>
     emit({ type: 'machine', name, progress: { ...progress, seconds: (performance.now() - startedAt) / 1000 } })
-  const running = (doing: string) => tell({ state: 'running', doing })
+  // Once the harness has said what became of a machine, its own steps say no more about it.
+  let settled = false
+  const running = (doing: string) => {
+    if (!settled) tell({ state: 'running', doing })
+  }
   return {
-    state: (state, doing) => tell({ state, doing }),
+    state(state, doing) {
+      settled = state !== 'running'
+      tell({ state, doing })
+    },
     ofLine(text) {
       const doing = doingOf(text)
       if (doing) running(doing)

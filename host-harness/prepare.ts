@@ -37,8 +37,12 @@ export async function prepare(options: ChainOptions, runDir: string, signal: Abo
 
 async function images(args: readonly string[], signal: AbortSignal): Promise<void> {
   const ran = await execa(process.execPath, [IMAGES_CLI, ...args], {
-    ...{ cwd: ROOT, stdin: 'ignore', stdout: process.stderr, stderr: 'inherit' },
-    ...{ reject: false, cancelSignal: signal },
+    cwd: ROOT,
+    stdin: 'ignore',
+    stdout: process.stderr,
+    stderr: 'inherit',
+    reject: false,
+    cancelSignal: signal,
   })
   if (signal.aborted) throw new PlasmError('interrupted', 'interrupted', { facts: { step: 'images' } })
   if (!ran.failed) return

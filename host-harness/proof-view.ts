@@ -53,9 +53,9 @@ function table(generations: readonly Generation[]): string {
 
 function verdict({ ok, error, generations, arch, accel, setBytes }: ChainResult): string {
   if (ok) {
-    const path = ['origin', ...generations.map(({ machine }) => machine)]
+    const machines = `${generations.length} ${generations.length === 1 ? 'machine' : 'machines'}`
     const booted = generations.map(({ machine, provider }) => `${machine} from ${provider.machine}`).join(', ')
-    return `proven: ${booted} (${path.length - 1} machines, ${arch}, ${accel}, a set of ${count(setBytes)} bytes)`
+    return `proven: ${booted} (${machines}, ${arch}, ${accel}, a set of ${count(setBytes)} bytes)`
   }
   const where = error!.machine ? `${error!.machine}, ${error!.step}` : error!.step
   return [`failed (${where}): ${error!.message} [${error!.code}]`, ...(error!.hint ? [`  ${error!.hint}`] : [])].join(

@@ -18,7 +18,7 @@ const skip = 'skip' in here ? here.skip : false
 type Told = ChainEvent | { type: 'pid'; pid: number }
 
 /** The harness with a kernel that needs no images, in a directory whose name is on the command line of all that it starts. */
-async function startHarness(t: TestContext, code: readonly number[]) {
+async function startHarness(t: TestContext, code: readonly number[], keep = false) {
   const runDir = await mkdtemp(join(tmpdir(), 'harness-lifetime-'))
   const set = makeSet({ arch: 'x86_64' })
   const published = join(runDir, 'stable/x86_64')
@@ -28,7 +28,7 @@ async function startHarness(t: TestContext, code: readonly number[]) {
   await writeFile(join(runDir, 'kernel'), tinyKernel(code))
   await writeFile(join(runDir, 'initramfs'), '')
   const spec: ChainSpec = {
-    ...{ generations: 1, arch: 'x86_64', memoryMiB: 128, providers: 'all', keep: false },
+    ...{ generations: 1, arch: 'x86_64', memoryMiB: 128, providers: 'all', keep },
     ...{ channel: 'stable', runDir, mediaDir: runDir, publishedDir: runDir, nonce: 'run-test' },
   }
   const outer = execa(process.execPath, [PROGRAM, JSON.stringify(spec)], { reject: false, stdin: 'ignore' })
@@ -69,9 +69,13 @@ async function eventually<T>(what: string, look: () => Promise<T | undefined | f
   }
 }
 
-const qemuOf = async (runDir: string) =>
-  (await machineLog(runDir)) && (await processesOf(runDir)).get('qemu-system-x86_64')
-const machineLog = async (runDir: string) => (await readdir(runDir)).includes('vm1.console.log')
+/** Waits until the machine's guest runs. @returns QEMU's process id */
+async function running({ runDir, events }: { runDir: string; events: readonly Told[] }): Promise<number> {
+  await eventually('a machine runs', async () =>
+    events.some((event) => event.type === 'machine' && event.progress.doing === 'firmware'),
+  )
+  return (await processesOf(runDir)).get('qemu-system-x86_64') ?? assert.fail('no QEMU')
+}
 
 /** How many processes live in a network namespace. */
 async function populationOf(namespace: string): Promise<number> {
@@ -82,8 +86,9 @@ async function populationOf(namespace: string): Promise<number> {
 }
 
 test('killed without warning, it leaves no process and no namespace', { skip }, async (t) => {
-  const { runDir, outer, events } = await startHarness(t, TINY_KERNEL.hangs)
-  const qemu = await eventually('a machine runs', () => qemuOf(runDir))
+  const harness = await startHarness(t, TINY_KERNEL.hangs)
+  const { runDir, outer, events } = harness
+  const qemu = await running(harness)
   const before = [...(await processesOf(runDir)).keys()]
   for (const program of ['unshare', 'dnsmasq', 'qemu-system-x86_64']) assert.ok(before.includes(program), `${before}`)
   const namespace = await readlink(`/proc/${qemu}/ns/net`)
@@ -95,8 +100,9 @@ test('killed without warning, it leaves no process and no namespace', { skip }, 
 })
 
 test('asked to stop, it says that it was interrupted and leaves nothing', { skip }, async (t) => {
-  const { runDir, outer, result } = await startHarness(t, TINY_KERNEL.hangs)
-  await eventually('a machine runs', () => qemuOf(runDir))
+  const harness = await startHarness(t, TINY_KERNEL.hangs)
+  const { runDir, outer, result } = harness
+  await running(harness)
   outer.kill('SIGTERM')
   const { ok, error, generations } = await result()
   assert.deepEqual([ok, error?.code, error?.machine, generations], [false, 'interrupted', 'vm1', []])
@@ -110,9 +116,19 @@ test('a machine that resets fails the run at once, by name', { skip }, async (t)
 })
 
 test('nobody waits for a machine whose QEMU is gone', { skip }, async (t) => {
-  const { runDir, result } = await startHarness(t, TINY_KERNEL.hangs)
-  process.kill(await eventually('a machine runs', () => qemuOf(runDir)), 'SIGKILL')
-  const { ok, error } = await result()
+  const harness = await startHarness(t, TINY_KERNEL.hangs)
+  process.kill(await running(harness), 'SIGKILL')
+  const { ok, error } = await harness.result()
   assert.deepEqual([ok, error?.code, error?.machine], [false, 'machine-died', 'vm1'])
   assert.match(error?.message ?? '', /SIGKILL/)
+})
+
+test('asked to keep the machines, it leaves them up after the result until it is stopped', { skip }, async (t) => {
+  const { runDir, outer, events } = await startHarness(t, TINY_KERNEL.resets, true)
+  await eventually('the result', async () => events.some((event) => event.type === 'result'))
+  await sleep(200)
+  assert.ok((await processesOf(runDir)).has('qemu-system-x86_64'))
+  outer.kill('SIGTERM')
+  await outer
+  assert.equal((await processesOf(runDir)).size, 0)
 })
