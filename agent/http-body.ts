@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import { PlasmError } from '../service/errors.ts'
+import { openClient } from '../service/http-client.ts'
 
 /** How long a provider may keep us waiting. */
 export interface TransferLimits {
@@ -33,9 +34,8 @@ export async function connectProvider(
   url: string,
   limits: Pick<TransferLimits, 'connectMs' | 'headersMs' | 'stallMs'> = TRANSFER_LIMITS,
 ): Promise<ProviderConnection> {
-  const { Client } = await import('undici')
   const { origin, pathname } = new URL(url)
-  const client = new Client(origin, {
+  const client = await openClient(origin, {
     connect: { timeout: limits.connectMs },
     headersTimeout: limits.headersMs,
     bodyTimeout: limits.stallMs,

@@ -12,7 +12,7 @@ import {
 } from './supervise.ts'
 
 /** While it starts, readiness waits for its answer; afterwards a look now and then is enough. */
-const LOOK_EVERY_MS = 50
+const LOOK_EVERY_MS = 150
 const LOOK_RUNNING_EVERY_MS = 3000
 const PROBE_TIMEOUT_MS = 2000
 

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type HttpClient, openClient } from '../service/http-client.ts'
 import { type AgentEvent, type Report, SIGNATURE_HEADER } from './events.ts'
 import { enqueue, type PendingReport } from './report-queue.ts'
 import { sequenceOf } from './report-sequence.ts'
@@ -9,6 +10,7 @@ import type { EventSink } from './steps.ts'
 
 const QUEUE_LIMIT = 256
 const POST_TIMEOUT_MS = 2000
+const CLIENT_LIMITS = { headersTimeout: POST_TIMEOUT_MS, bodyTimeout: POST_TIMEOUT_MS }
 const BACKOFF_FIRST_MS = 250
 const BACKOFF_LAST_MS = 5000
 
@@ -44,6 +46,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   let sending: Promise<void> | undefined
   let last: Status['lastReport'] = null
   let unreachable = false
+  let client: Promise<HttpClient> | undefined
 
   const note = (type: AgentEvent['type'], error: string | null) => {
     last = { at: new Date().toISOString(), type, delivered: error === null, error }
@@ -56,7 +59,8 @@ export function createReporter(options: ReporterOptions): Reporter {
       queue = queue.slice(1)
       const body = JSON.stringify(reportOf(options, pending, nextSeq()))
       for (let wait = BACKOFF_FIRST_MS; ; wait = Math.min(wait * 2, BACKOFF_LAST_MS)) {
-        const { error, final } = await post(url, body, options.token)
+        client ??= openClient(new URL(url).origin, CLIENT_LIMITS)
+        const { error, final } = await post(await client, url, body, options.token)
         note(pending.event.type, error)
         if (final) break
         await sleep(wait, undefined, { ref: false })
@@ -84,14 +88,16 @@ function reportOf({ runId, machine, bootId }: ReporterOptions, { event, uptime }
 
 /** `final`: delivered, or refused in a way that sending it again would not change. */
 async function post(
+  client: HttpClient,
   url: string,
   body: string,
   token: string | null,
 ): Promise<{ error: string | null; final: boolean }> {
   try {
-    const { request } = await import('undici')
-    const answer = await request(url, {
+    const { pathname, search } = new URL(url)
+    const answer = await client.request({
       method: 'POST',
+      path: `${pathname}${search}`,
       body,
       headers: { 'content-type': 'application/json', ...signature(body, token) },
       signal: AbortSignal.timeout(POST_TIMEOUT_MS),
