@@ -72,9 +72,17 @@ export async function proveGeneration(guest: Guest, ready: Ready, context: Proof
       secondBanner: banners[1]!,
       ready: ready.at,
     }),
-    memory: { totalMiB: memory.totalMiB, lowestAvailableMiB: memory.lowestAvailableMiB },
+    memory: {
+      totalMiB: memory.totalMiB,
+      lowestAvailableMiB: Math.min(memory.lowestAvailableMiB, ...lowestAtKexec(guest)),
+    },
     evidence,
   }
+}
+
+/** The fetch stage's lowest point is while kexec loads, after the boot record is written: only its own report tells it. */
+function lowestAtKexec(guest: Guest): readonly number[] {
+  return guest.reports.flatMap(({ report: { event } }) => (event.type === 'kexec' ? [event.lowestAvailableMiB] : []))
 }
 
 async function gather(guest: Guest, ready: Ready, context: ProofContext): Promise<Facts> {
