@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { type ChainProof, parseChainProof } from '../support/chain-contract.ts'
+import { consoleTails } from '../support/console-tail.ts'
+import { namespacesHere } from '../support/in-namespaces.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+/** Above the harness's own deadlines, which say more, and with room for building images on a fresh clone. */
+const RUN_WITHIN_MS = 10 * 60_000
+/** The harness gives itself 20 s to clean up. */
+const CLEANUP_WITHIN_MS = 25_000
+const PROBE_LIMIT_BYTES = 1024 * 1024
+
+const here = await namespacesHere()
+const skip = 'skip' in here ? here.skip : false
+
+async function proveChain(...args: string[]): Promise<ChainProof> {
+  const ran = await execa(process.execPath, ['host-harness/cli.ts', 'chain', ...args, '--json'], {
+    cwd: ROOT,
+    stdin: 'ignore',
+    reject: false,
+    timeout: RUN_WITHIN_MS,
+    forceKillAfterDelay: CLEANUP_WITHIN_MS,
+  })
+  const line = ran.stdout.split('\n').at(-1) ?? ''
+  if (ran.failed) assert.fail(`${ran.shortMessage}\n${line}\n${await whatHappened(ran.stderr)}`)
+  return parseChainProof(line)
+}
+
+/** The consoles where there are any, else what the harness said before there was a machine. */
+async function whatHappened(stderr: string): Promise<string> {
+  const runDir = /^logs: (.+)$/m.exec(stderr)?.[1]
+  return runDir ? consoleTails(join(ROOT, runDir)) : stderr
+}
+
+/** What holds for every machine of a proven chain, whatever the architecture. */
+function assertProven({ generations, setBytes }: ChainProof): void {
+  for (const { machine, seconds, evidence, discoveredBy, handover } of generations) {
+    assert.equal(discoveredBy, 'mdns', `${machine} had to discover`)
+    assert.equal(handover, 'carry')
+    const { bytesFromProvider, probeBytes, ...rest } = evidence
+    assert.deepEqual(rest, {
+      kernelBanners: 2,
+      resets: 0,
+      nonceInServeStage: true,
+      bytesFromOthers: 0,
+      servesSameSet: true,
+      bootIdChanged: true,
+    })
+    assert.ok(bytesFromProvider >= setBytes, `${machine}: ${bytesFromProvider} bytes are less than the set`)
+    assert.ok(probeBytes < PROBE_LIMIT_BYTES, `${machine}: ${probeBytes} bytes for asking`)
+    const { total, ...parts } = seconds
+    const tenths = Object.values(parts).reduce((sum, part) => sum + Math.round(part * 10), 0)
+    assert.equal(tenths, Math.round(total * 10), `${machine}: ${JSON.stringify(seconds)} do not sum up`)
+  }
+  assert.equal(new Set(generations.map(({ runId }) => runId)).size, generations.length, 'a run id each')
+  assert.equal(new Set(generations.map(({ manifestDigest }) => manifestDigest)).size, 1, 'one set')
+}
+
+/** Who booted from whom: `vm1 (1) from origin (0)`. */
+const lineage = ({ generations }: ChainProof) =>
+  generations.map(
+    ({ machine, generation, provider }) =>
+      `${machine} (${generation}) from ${provider.machine} (${provider.generation})`,
+  )
+
+test('a machine with 384 MiB boots and becomes a provider', { skip }, async () => {
+  const proof = await proveChain('--arch', 'x86_64', '--generations', '1', '--memory', '384')
+  assertProven(proof)
+  assert.deepEqual([proof.arch, ...lineage(proof)], ['x86_64', 'vm1 (1) from origin (0)'])
+  const [{ memory }] = proof.generations as [ChainProof['generations'][number]]
+  assert.ok(memory.totalMiB <= 384, `it has ${memory.totalMiB} MiB`)
+})
+
+test('an arm64 machine boots and becomes a provider', { skip }, async () => {
+  const proof = await proveChain('--arch', 'arm64', '--generations', '1')
+  assertProven(proof)
+  assert.deepEqual([proof.arch, ...lineage(proof)], ['arm64', 'vm1 (1) from origin (0)'])
+})
+
+test('with the origin gone, the second machine boots from the first', { skip }, async () => {
+  const proof = await proveChain('--arch', 'x86_64', '--generations', '2', '--providers', 'last')
+  assertProven(proof)
+  assert.deepEqual([proof.arch, ...lineage(proof)], ['x86_64', 'vm1 (1) from origin (0)', 'vm2 (2) from vm1 (1)'])
+})
