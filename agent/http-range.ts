@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { PlasmError } from '../service/errors.ts'
 import { broken, type ProviderConnection, statusError, tooLong } from './http-body.ts'
@@ -54,25 +55,46 @@ function checkHead(
 
 async function readBody(
   url: string,
-  body: AsyncIterable<Buffer>,
+  body: Readable,
   { start, from, size }: { start: number; from: number; size: number },
   take: (data: Buffer) => void,
 ): Promise<void> {
   let at = start
-  const pieces = body[Symbol.asyncIterator]()
-  const next = () => pieces.next()
-  for (;;) {
-    // Only the reading is the provider's: what `take` throws is not, and goes through as it is.
-    const { value: data, done } = await broken(url, next)
-    if (done) break
+  const onPiece = (data: Buffer) => {
     if (at + data.length > size) throw tooLong(url, size - start)
     const known = Math.min(Math.max(0, from - at), data.length)
     if (known < data.length) take(known === 0 ? data : data.subarray(known))
     at += data.length
   }
+  await readPieces(url, body, onPiece)
   if (at === size) return
   throw new PlasmError('body-too-short', `${url} ended after ${at} of ${size} bytes`, {
     facts: { url, expected: size, found: at },
+  })
+}
+
+/**
+ * By events rather than by an iterator, whose promise for each 64 KiB is felt in an emulated guest. Only the reading is the
+ * provider's: what `onPiece` throws is not, and goes through as it is.
+ */
+function readPieces(url: string, body: Readable, onPiece: (data: Buffer) => void): Promise<void> {
+  let thrown: { readonly what: unknown } | undefined
+  const ended = new Promise<void>((resolve, reject) => {
+    body.on('data', (data: Buffer) => {
+      if (thrown) return
+      try {
+        onPiece(data)
+      } catch (what) {
+        thrown = { what }
+        reject(what)
+      }
+    })
+    body.once('end', resolve)
+    body.once('error', reject)
+    body.once('close', () => reject(new Error('the connection was closed')))
+  })
+  return broken(url, () => ended).catch((error: unknown) => {
+    throw thrown ? thrown.what : error
   })
 }
 
