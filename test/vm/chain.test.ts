@@ -13,6 +13,8 @@ const RUN_WITHIN_MS = 10 * 60_000
 /** The harness gives itself 20 s to clean up. */
 const CLEANUP_WITHIN_MS = 25_000
 const PROBE_LIMIT_BYTES = 1024 * 1024
+/** What a machine of the usual 512 MiB has left at its lowest point. */
+const SPARE_MIB = 100
 
 const here = await namespacesHere()
 const skip = 'skip' in here ? here.skip : false
@@ -85,4 +87,7 @@ test('with the origin gone, the second machine boots from the first', { skip }, 
   const proof = await proveChain('--arch', 'x86_64', '--generations', '2', '--providers', 'last')
   assertProven(proof)
   assert.deepEqual([proof.arch, ...lineage(proof)], ['x86_64', 'vm1 (1) from origin (0)', 'vm2 (2) from vm1 (1)'])
+  for (const { machine, memory } of proof.generations) {
+    assert.ok(memory.lowestAvailableMiB >= SPARE_MIB, `${machine}: only ${memory.lowestAvailableMiB} MiB to spare`)
+  }
 })

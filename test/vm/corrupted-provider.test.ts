@@ -47,7 +47,7 @@ async function bootPastDamage(spec: ChainSpec, damagedDir: string): Promise<Seen
     timeout: RUN_WITHIN_MS,
     killSignal: 'SIGKILL',
   })
-  if (ran.failed) assert.fail(`${ran.originalMessage ?? 'it failed'}\n${ran.stderr}`)
+  if (ran.failed) assert.fail(`${ran.timedOut ? `not within ${RUN_WITHIN_MS / 1000} s` : 'it failed'}: ${ran.stderr}`)
   return JSON.parse(ran.stdout)
 }
 
