@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream'
-import type { Dispatcher } from 'undici'
 import { PlasmError } from '../service/errors.ts'
-import { broken, type ProviderConnection, statusError, tooLong } from './http-body.ts'
+import { broken, type ProviderAnswer, type ProviderConnection, statusError, tooLong } from './http-body.ts'
 
 /** Longest pause that a busy provider may ask for, seconds. */
 const RETRY_AFTER_MAX_SECONDS = 5
@@ -35,11 +34,7 @@ export async function readFrom(
 }
 
 /** @returns the offset at which the body begins: 0 for a 200, since a provider may ignore ranges (RFC 9110, 14.2) */
-function checkHead(
-  url: string,
-  response: Dispatcher.ResponseData,
-  { from, size }: { from: number; size: number },
-): number {
+function checkHead(url: string, response: ProviderAnswer, { from, size }: { from: number; size: number }): number {
   const { statusCode: status, headers } = response
   if (status === 503) throw busy(url, Number(headers['retry-after'] ?? 1))
   if (status !== 200 && !(status === 206 && from > 0)) throw statusError(url, status)
