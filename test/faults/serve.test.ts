@@ -197,7 +197,7 @@ test('a store that fills up while a set is copied loses nothing', root, async (t
   const { files, ffree } = await statfs(store)
   // Inodes for the directory and the first artifact: the second finds none.
   const limit = `remount,nr_inodes=${files - ffree + 2}`
-  execFileSync('nsenter', ['-t', String(agent.process.pid), '-m', 'mount', '-o', limit, at.store])
+  execFileSync('nsenter', ['-t', String(agent.process.pid), '-m', '-r', 'mount', '-o', limit, at.store])
   await putIntoInbox(at, makeSet({ sequence: 2 }))
   const refused = await at.event('step-failed', ({ step }) => step === 'watch')
   assert.equal(refused.error.code, 'store-full')

@@ -39,7 +39,7 @@ test('handover builds an initrd that carries the whole set', async (t) => {
   assert.equal(built.length, result.initrdBytes)
   assert.deepEqual(await readFile(kernel), set.files.vmlinuz)
   await writeFile(join(root, 'carry.cpio'), built.subarray(set.prefixBytes))
-  const { stdout } = await run('bsdtar', ['-tf', join(root, 'carry.cpio')])
+  const { stdout } = await run('cpio', ['-it', '--quiet', '-F', join(root, 'carry.cpio')])
   assert.deepEqual(stdout.trim().split('\n').slice(-5), [
     `${HANDOVER_DIR}/manifest.json`,
     `${HANDOVER_DIR}/kernel`,
@@ -49,7 +49,13 @@ test('handover builds an initrd that carries the whole set', async (t) => {
   ])
   const extract = async (name: string) => {
     const options = { encoding: 'buffer' as const, maxBuffer: 1 << 26 }
-    return (await run('bsdtar', ['-xOf', join(root, 'carry.cpio'), `${HANDOVER_DIR}/${name}`], options)).stdout
+    return (
+      await run(
+        'cpio',
+        ['-i', '--quiet', '--to-stdout', '-F', join(root, 'carry.cpio'), `${HANDOVER_DIR}/${name}`],
+        options,
+      )
+    ).stdout
   }
   assert.deepEqual(await extract('initramfs'), set.files['initramfs.img'])
   assert.equal(JSON.parse((await extract('boot-record.json')).toString('utf8')).provider.url, 'http://10.0.0.1:8080')
