@@ -69,7 +69,7 @@ try {
     process.exitCode = thrown.exitCode === 0 ? EXIT.ok : EXIT.usage
   } else {
     const { code, message, hint, cause } = asPlasmError(thrown)
-    process.stderr.write(`plasm-images: ${message} (${code})\n${hint ? `  ${hint}\n` : ''}`)
+    process.stderr.write(`plasm-images: ${message} [${code}]\n${hint ? `  ${hint}\n` : ''}`)
     if (code === 'unexpected' || code === 'apt-failed') process.stderr.write(`${(cause as Error)?.stack ?? ''}\n`)
     process.exitCode = EXIT.failed
   }

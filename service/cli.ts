@@ -19,6 +19,7 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   'artifacts-missing': EXIT.badConfig,
   'artifacts-ambiguous': EXIT.badData,
   'manifest-invalid': EXIT.badData,
+  'manifest-too-large': EXIT.badData,
   'port-in-use': EXIT.unavailable,
   'cannot-listen': EXIT.unavailable,
   'provider-unreachable': EXIT.unavailable,
@@ -40,7 +41,7 @@ export async function plasmd(argv: readonly string[]): Promise<number> {
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.ok : EXIT.usage
     const { code: name, message, hint, cause } = asPlasmError(thrown)
-    process.stderr.write(`plasmd: ${message} (${name})\n${hint ? `  ${hint}\n` : ''}`)
+    process.stderr.write(`plasmd: ${message} [${name}]\n${hint ? `  ${hint}\n` : ''}`)
     if (name === 'unexpected') process.stderr.write(`${(cause as Error | undefined)?.stack ?? ''}\n`)
     return EXIT_BY_CODE[name] ?? EXIT.failed
   }
