@@ -5,13 +5,22 @@ import { createRequire } from 'node:module'
  *
  *     node images/pack-sea.ts SCRIPT OUTPUT TARGET NODE-VERSION [GENERATOR]
  *
- * A program of its own, since pkg reads HOME and process.execPath. The code cache must be made by the target's own Node:
- * GENERATOR runs it (through qemu-user for a foreign architecture); without one the cache is left out.
+ * A program of its own, since pkg reads HOME and what is changed of `process` below. The code cache must be made by the
+ * target's own Node: GENERATOR runs it (through qemu-user for a foreign architecture); without one the cache is left out.
  */
 interface SeaOptions {
   readonly targets: ReadonlyArray<{ platform: string; arch: string; nodeRange: string; output: string }>
   readonly signature: boolean
   readonly seaConfig: { readonly useCodeCache: boolean; readonly disableExperimentalSEAWarning: boolean }
+}
+const [script, output, target, nodeVersion, generator] = process.argv.slice(2)
+const [platform, arch] = target!.split('-')
+
+if (generator) {
+  // pkg makes the blob with the target's binary itself where that is of this host's architecture, and else with
+  // process.execPath. It must be the generator in both cases: only it fixes the seed that keeps the cache reproducible.
+  Object.defineProperty(process, 'arch', { value: 'none' })
+  process.execPath = generator
 }
 const require = createRequire(import.meta.url)
 // pkg 6.23's own entry for a single script; package.json pins the version.
@@ -19,10 +28,6 @@ const { default: sea } = require('@yao-pkg/pkg/lib-es5/sea.js') as {
   default: (script: string, options: SeaOptions) => Promise<void>
 }
 
-const [script, output, target, nodeVersion, generator] = process.argv.slice(2)
-const [platform, arch] = target!.split('-')
-// What pkg runs to make the blob when the target is not this host's architecture.
-if (generator) process.execPath = generator
 await sea(script!, {
   targets: [{ platform: platform!, arch: arch!, nodeRange: `node${nodeVersion}`, output: output! }],
   signature: false,
