@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { hostArch, parseArch } from '../service/arch.ts'
+import { asArgument } from '../service/cli-argument.ts'
 import { EXIT } from '../service/errors.ts'
 import { versionLine } from '../service/version.ts'
 import type { ChainOptions } from './chain-spec.ts'
@@ -69,16 +70,6 @@ function whole(least: number, most: number): (text: string) => number {
     if (/^\d+$/.test(text) && number >= least && number <= most) return number
     throw new Error(`it is a whole number from ${least} to ${most}.`)
   })
-}
-
-function asArgument<T>(parse: (text: string) => T): (text: string) => T {
-  return (text) => {
-    try {
-      return parse(text)
-    } catch (thrown) {
-      throw new InvalidArgumentError((thrown as Error).message)
-    }
-  }
 }
 
 // Debian keeps ip, nft and dnsmasq where a user's PATH does not look.

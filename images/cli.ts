@@ -1,5 +1,6 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { hostArch, parseArch } from '../service/arch.ts'
+import { asArgument } from '../service/cli-argument.ts'
 import { asPlasmError, EXIT } from '../service/errors.ts'
 import { versionLine } from '../service/version.ts'
 import { buildImages, IMAGES } from './build.ts'
@@ -50,16 +51,6 @@ function parseSequence(text: string): number {
   const sequence = Number(text)
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(sequence)) throw new Error('is not a whole number')
   return sequence
-}
-
-function asArgument<T>(parse: (text: string) => T): (text: string) => T {
-  return (text) => {
-    try {
-      return parse(text)
-    } catch (thrown) {
-      throw new InvalidArgumentError((thrown as Error).message)
-    }
-  }
 }
 
 try {

@@ -1,5 +1,6 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { hostArch, parseArch } from './arch.ts'
+import { asArgument } from './cli-argument.ts'
 import { asPlasmError, EXIT } from './errors.ts'
 import { CHANNEL } from './manifest.ts'
 import { versionLine } from './version.ts'
@@ -128,14 +129,4 @@ function parseTime(text: string): Date {
   const time = new Date(text)
   if (!RFC3339.test(text) || Number.isNaN(time.getTime())) throw new Error('is not an RFC 3339 time')
   return time
-}
-
-function asArgument<T>(parse: (text: string) => T): (text: string) => T {
-  return (text) => {
-    try {
-      return parse(text)
-    } catch (thrown) {
-      throw new InvalidArgumentError((thrown as Error).message)
-    }
-  }
 }
