@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { hostArch, parseArch } from '../service/arch.ts'
 import { asArgument } from '../service/cli-argument.ts'
 import { EXIT } from '../service/errors.ts'
