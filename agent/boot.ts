@@ -8,7 +8,7 @@ import { type DiscoverOptions, discover } from './discover.ts'
 import { fetchManifests } from './fetch-manifests.ts'
 import { fetchSet } from './fetch-set.ts'
 import { handOver } from './handover.ts'
-import type { TransferLimits } from './http-body.ts'
+import { loadHttp, type TransferLimits } from './http-body.ts'
 import * as kexec from './kexec.ts'
 import { createLateSink } from './late-sink.ts'
 import { makeRecord, readBootId } from './make-record.ts'
@@ -102,7 +102,14 @@ async function readEverything({ sources, trustFile }: BootParts) {
 async function attempt(attempts: Attempts): Promise<never> {
   const { parts, runner, config, policy, failures } = attempts
   const log = createCandidateLog(runner.emit)
-  const candidates = await runner.step('discover', () => discover(config, log.found, parts.discovery))
+  const candidates = await runner.step('discover', () => {
+    const onFound: typeof log.found = (found) => {
+      log.found(found)
+      // It will be asked next; while more answers are waited for, the processor is idle.
+      void loadHttp()
+    }
+    return discover(config, onFound, parts.discovery)
+  })
   const answered = await runner.step('manifests', async () =>
     onlyAnswered(await fetchManifests(candidates, config), log),
   )

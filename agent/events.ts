@@ -70,6 +70,13 @@ export type AgentEvent =
     }
   | { readonly type: 'not-ready'; readonly reason: string }
 
+/** An event, and when it happened. */
+export interface TimedEvent {
+  readonly event: AgentEvent
+  /** Seconds since this kernel started (/proc/uptime). */
+  readonly uptime: number
+}
+
 /**
  * One report, as posted to `plasm.report=`: JSON, `Content-Type: application/json`,
  * `X-Plasm-Signature: sha256=<hex HMAC-SHA256 of the raw body, key = the UTF-8 bytes of plasm.token=>`.
@@ -81,9 +88,8 @@ export interface Report {
   readonly bootId: string
   /** Counts up from 0 within a boot id. */
   readonly seq: number
-  /** Seconds since this kernel started (/proc/uptime). */
-  readonly uptime: number
-  readonly event: AgentEvent
+  /** What happened since the report before it, oldest first; at least one. */
+  readonly events: readonly TimedEvent[]
 }
 
 export const SIGNATURE_HEADER = 'x-plasm-signature'

@@ -36,6 +36,9 @@ export interface ProviderConnection {
   close(): void
 }
 
+/** Takes half a second in a guest under emulation: whoever will connect soon may begin before. */
+export const loadHttp = () => import('node:http')
+
 /**
  * node:http, which follows no redirect. In a guest under emulation it brought 40 MB in 1.4 s where undici took 2.8 s (whose
  * parser is WebAssembly), and every boot waits for that.
@@ -44,7 +47,7 @@ export async function connectProvider(
   url: string,
   limits: Pick<TransferLimits, 'connectMs' | 'headersMs' | 'stallMs'> = TRANSFER_LIMITS,
 ): Promise<ProviderConnection> {
-  const http = await import('node:http')
+  const http = await loadHttp()
   const { origin, pathname } = new URL(url)
   const agent = new http.Agent({ keepAlive: true })
   return {

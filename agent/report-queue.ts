@@ -1,16 +1,10 @@
-import type { AgentEvent } from './events.ts'
-
-export interface PendingReport {
-  readonly event: AgentEvent
-  /** Seconds since the kernel started, when it happened. */
-  readonly uptime: number
-}
+import type { TimedEvent } from './events.ts'
 
 /**
  * What waits for a harness that does not answer, oldest first. At the limit progress goes first, then the oldest: what
  * came last says most about where a machine stands.
  */
-export function enqueue(queue: readonly PendingReport[], next: PendingReport, limit: number): readonly PendingReport[] {
+export function enqueue(queue: readonly TimedEvent[], next: TimedEvent, limit: number): readonly TimedEvent[] {
   const last = queue.at(-1)
   const coalesces = next.event.type === 'progress' && last?.event.type === 'progress'
   const joined = coalesces ? [...queue.slice(0, -1), next] : [...queue, next]

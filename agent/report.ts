@@ -2,13 +2,21 @@ import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type HttpClient, openClient } from '../service/http-client.ts'
-import { type AgentEvent, type Report, SIGNATURE_HEADER } from './events.ts'
-import { enqueue, type PendingReport } from './report-queue.ts'
+import { type AgentEvent, type Report, SIGNATURE_HEADER, type TimedEvent } from './events.ts'
+import { enqueue } from './report-queue.ts'
 import { sequenceOf } from './report-sequence.ts'
 import type { Status } from './status-file.ts'
 import type { EventSink } from './steps.ts'
+import { createWake } from './wake.ts'
 
 const QUEUE_LIMIT = 256
+/**
+ * Events gather for so long before they are posted together: in a guest under emulation each post takes tens of
+ * milliseconds of the processor that boots it.
+ */
+const GATHER_MS = 500
+/** What somebody waits for is posted at once, with all that is before it. */
+const URGENT: ReadonlySet<AgentEvent['type']> = new Set(['kexec', 'ready', 'not-ready', 'step-failed'])
 const POST_TIMEOUT_MS = 2000
 const CLIENT_LIMITS = { headersTimeout: POST_TIMEOUT_MS, bodyTimeout: POST_TIMEOUT_MS }
 const BACKOFF_FIRST_MS = 250
@@ -36,13 +44,14 @@ export interface Reporter {
   lastReport(): Status['lastReport']
 }
 
-/** Posts each event in order, at least once: a report whose answer is lost is sent again under the same `seq`. */
+/** Posts the events in order, at least once: a report whose answer is lost is sent again under the same `seq`. */
 export function createReporter(options: ReporterOptions): Reporter {
   const { url, say = (message) => console.error(`plasm-agent: ${message}`) } = options
   if (url === null) return { sink: () => {}, flush: async () => {}, lastReport: () => null }
 
   const nextSeq = sequenceOf(options.bootId, options.sequenceFile)
-  let queue: readonly PendingReport[] = []
+  let queue: readonly TimedEvent[] = []
+  const hurry = createWake()
   let sending: Promise<void> | undefined
   let last: Status['lastReport'] = null
   let unreachable = false
@@ -55,13 +64,15 @@ export function createReporter(options: ReporterOptions): Reporter {
     say(unreachable ? `reports do not reach ${url}: ${error}` : `reports reach ${url} again`)
   }
   const sendAll = async () => {
-    for (let pending = queue[0]; pending; pending = queue[0]) {
-      queue = queue.slice(1)
-      const body = JSON.stringify(reportOf(options, pending, nextSeq()))
+    while (queue.length > 0) {
+      await hurry.wait(GATHER_MS)
+      const events = queue
+      queue = []
+      const body = JSON.stringify(reportOf(options, events, nextSeq()))
       for (let wait = BACKOFF_FIRST_MS; ; wait = Math.min(wait * 2, BACKOFF_LAST_MS)) {
         client ??= openClient(new URL(url).origin, CLIENT_LIMITS)
         const { error, final } = await post(await client, url, body, options.token)
-        note(pending.event.type, error)
+        note(events.at(-1)!.event.type, error)
         if (final) break
         await sleep(wait, undefined, { ref: false })
       }
@@ -72,8 +83,10 @@ export function createReporter(options: ReporterOptions): Reporter {
     sink(event) {
       queue = enqueue(queue, { event, uptime: uptime() }, QUEUE_LIMIT)
       sending ??= sendAll()
+      if (URGENT.has(event.type)) hurry.wake()
     },
     async flush(milliseconds) {
+      hurry.wake()
       const deadline = new AbortController()
       await Promise.race([sending, sleep(milliseconds, undefined, { signal: deadline.signal })])
       deadline.abort()
@@ -82,8 +95,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   }
 }
 
-function reportOf({ runId, machine, bootId }: ReporterOptions, { event, uptime }: PendingReport, seq: number): Report {
-  return { version: 1, runId, machine, bootId, seq, uptime, event }
+function reportOf({ runId, machine, bootId }: ReporterOptions, events: readonly TimedEvent[], seq: number): Report {
+  return { version: 1, runId, machine, bootId, seq, events }
 }
 
 /** `final`: delivered, or refused in a way that sending it again would not change. */

@@ -43,7 +43,7 @@ export async function chain(spec: ChainSpec, emit: Emit, signal: AbortSignal): P
       started.use(guest.machine)
       const ready = await waitUntilReady(
         guest.machine,
-        guest.reports,
+        guest.events,
         readyWithinSeconds(chosen.accel, spec.arch),
         signal,
       )

@@ -82,7 +82,7 @@ export async function proveGeneration(guest: Guest, ready: Ready, context: Proof
 
 /** The fetch stage's lowest point is while kexec loads, after the boot record is written: only its own report tells it. */
 function lowestAtKexec(guest: Guest): readonly number[] {
-  return guest.reports.flatMap(({ report: { event } }) => (event.type === 'kexec' ? [event.lowestAvailableMiB] : []))
+  return guest.events.flatMap(({ event }) => (event.type === 'kexec' ? [event.lowestAvailableMiB] : []))
 }
 
 async function gather(guest: Guest, ready: Ready, context: ProofContext): Promise<Facts> {
@@ -93,7 +93,7 @@ async function gather(guest: Guest, ready: Ready, context: ProofContext): Promis
   const servedAfter = await servedByEach(providers)
   const provider = providers.find(({ participant }) => participantUrl(participant) === record.provider.url)
   const differences = await servedSetDifferences(participantUrl(guest.place), published, context.signal)
-  const fetchReports = guest.reports.filter(({ report }) => 'stage' in report.event && report.event.stage === 'fetch')
+  const fetched = guest.events.filter(({ event }) => 'stage' in event && event.stage === 'fetch')
   return {
     console: consoleFacts(guest.machine.lines),
     resets: guest.machine.resets(),
@@ -104,7 +104,7 @@ async function gather(guest: Guest, ready: Ready, context: ProofContext): Promis
       record,
       release,
       serveBootId: ready.bootId,
-      fetchBootIds: [...new Set(fetchReports.map(({ report }) => report.bootId))],
+      fetchBootIds: [...new Set(fetched.map(({ bootId }) => bootId))],
     },
     provider: provider && { machine: provider.participant.name, generation: provider.generation },
     allowedProviders: allowed(spec, providers),

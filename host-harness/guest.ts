@@ -12,8 +12,8 @@ export interface Guest {
   readonly place: GuestPlace
   readonly runId: string
   readonly machine: Machine
-  /** Grows as reports come in. */
-  readonly reports: readonly Received[]
+  /** What it reported; grows. */
+  readonly events: readonly Received[]
   readonly progress: ProgressTeller
 }
 
@@ -25,11 +25,11 @@ export async function startGuest(
   const { spec, accel, reportServer } = given
   const runId = randomUUID()
   const token = randomBytes(32).toString('hex')
-  const reports: Received[] = []
+  const events: Received[] = []
   const progress = tellProgress(place.name, given.emit)
   reportServer.enrol({ runId, token, address: place.address }, (received) => {
-    reports.push(received)
-    progress.ofEvent(received.report.event)
+    events.push(received)
+    progress.ofEvent(received.event)
   })
   progress.state('running', 'starting')
   const machine = await startMachine(
@@ -53,5 +53,5 @@ export async function startGuest(
     ({ text }) => progress.ofLine(text),
   )
   progress.state('running', 'firmware')
-  return { place, runId, machine, reports, progress }
+  return { place, runId, machine, events, progress }
 }

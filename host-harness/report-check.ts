@@ -70,7 +70,9 @@ function parse(body: Uint8Array): Report | undefined {
       report?.version === 1 &&
       typeof report.bootId === 'string' &&
       Number.isSafeInteger(report.seq) &&
-      typeof report.event?.type === 'string'
+      Array.isArray(report.events) &&
+      report.events.length > 0 &&
+      report.events.every((timed) => typeof timed?.event?.type === 'string')
     return fits ? (report as Report) : undefined
   } catch {
     return undefined

@@ -2,26 +2,27 @@ import { createWriteStream } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { type Report, SIGNATURE_HEADER } from '../agent/events.ts'
+import { type AgentEvent, type Report, SIGNATURE_HEADER } from '../agent/events.ts'
 import { type Checked, checkReport, type Enrolled, type LastReport } from './report-check.ts'
 
 const MAX_BODY_BYTES = 1024 * 1024
 
-/** A verified report, and when it came (milliseconds of `performance.now()`). */
+/** An event of a verified report, and when that came (milliseconds of `performance.now()`). */
 export interface Received {
   readonly at: number
-  readonly report: Report
+  readonly bootId: Report['bootId']
+  readonly event: AgentEvent
 }
 
 export interface ReportServer extends AsyncDisposable {
   readonly url: string
-  /** From now on this machine's reports are accepted, and told to `onReport`. */
-  enrol(machine: Enrolled, onReport: (received: Received) => void): void
+  /** From now on this machine's reports are accepted, and their events told to `onEvent`, in order. */
+  enrol(machine: Enrolled, onEvent: (received: Received) => void): void
 }
 
 /** Takes the machines' reports on the harness's address and keeps all of them, refused ones too, in reports.jsonl. */
 export async function openReportServer(address: string, runDir: string): Promise<ReportServer> {
-  const machines: Array<Enrolled & { onReport(received: Received): void }> = []
+  const machines: Array<Enrolled & { onEvent(received: Received): void }> = []
   const last = new Map<string, LastReport>()
   const journal = createWriteStream(join(runDir, 'reports.jsonl'), { flags: 'a' })
 
@@ -34,7 +35,9 @@ export async function openReportServer(address: string, runDir: string): Promise
     if (checked.kind !== 'accepted') return checked
     const { report, machine, digest } = checked
     last.set(`${machine.runId} ${report.bootId}`, { seq: report.seq, digest })
-    machines.find(({ runId }) => runId === machine.runId)?.onReport({ at: performance.now(), report })
+    const at = performance.now()
+    const { onEvent } = machines.find(({ runId }) => runId === machine.runId)!
+    for (const { event } of report.events) onEvent({ at, bootId: report.bootId, event })
     return checked
   }
 
@@ -54,7 +57,7 @@ export async function openReportServer(address: string, runDir: string): Promise
   const { port } = server.address() as AddressInfo
   return {
     url: `http://${address}:${port}/report`,
-    enrol: (machine, onReport) => void machines.push({ ...machine, onReport }),
+    enrol: (machine, onEvent) => void machines.push({ ...machine, onEvent }),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

@@ -24,12 +24,12 @@ export function readyWithinSeconds(accel: Accelerator, arch: Arch): number {
 
 /**
  * Waits for a machine's verified report that it is ready; looks first whether the machine still lives.
- * @param reports grows while this waits
+ * @param events grows while this waits
  * @throws PlasmError `machine-died` | `machine-reset` | `not-ready-in-time` (facts: `machine`, `step`)
  */
 export async function waitUntilReady(
   machine: Machine,
-  reports: readonly Received[],
+  events: readonly Received[],
   seconds: number,
   signal: AbortSignal,
 ): Promise<Ready> {
@@ -38,15 +38,15 @@ export async function waitUntilReady(
     const ended = machine.ended()
     if (ended) throw failed('machine-died', ended)
     if (machine.resets() > 0) throw failed('machine-reset', 'it was reset, which a kexec is not; its kernel panicked?')
-    const ready = reports.map(asReady).find((found) => found !== undefined)
+    const ready = events.map(asReady).find((found) => found !== undefined)
     if (ready) return ready
     if (performance.now() > deadline) throw failed('not-ready-in-time', `it was not ready within ${seconds} s`)
     await sleep(LOOK_EVERY_MS, undefined, { signal })
   }
 
   function failed(code: string, what: string): PlasmError {
-    const step = lastStep(reports)
-    const failure = lastFailure(reports)
+    const step = lastStep(events)
+    const failure = lastFailure(events)
     return new PlasmError(code, `${machine.name}: ${what}${failure ? `; it last said: ${failure}` : ''}`, {
       facts: { machine: machine.name, step: step ?? 'firmware' },
       hint: `read its console, ${machine.consoleLog}${step ? `; its last step was ${step}` : ', since it never reported'}`,
@@ -54,17 +54,17 @@ export async function waitUntilReady(
   }
 }
 
-function asReady({ at, report }: Received): Ready | undefined {
-  return report.event.type === 'ready' ? { at, bootId: report.bootId, event: report.event } : undefined
+function asReady({ at, bootId, event }: Received): Ready | undefined {
+  return event.type === 'ready' ? { at, bootId, event } : undefined
 }
 
-function lastStep(reports: readonly Received[]): string | undefined {
-  const steps = reports.flatMap(({ report: { event } }) => ('step' in event ? [event.step] : []))
+function lastStep(events: readonly Received[]): string | undefined {
+  const steps = events.flatMap(({ event }) => ('step' in event ? [event.step] : []))
   return steps.at(-1)
 }
 
-function lastFailure(reports: readonly Received[]): string | undefined {
-  const failures = reports.flatMap(({ report: { event } }) => (event.type === 'step-failed' ? [event] : []))
+function lastFailure(events: readonly Received[]): string | undefined {
+  const failures = events.flatMap(({ event }) => (event.type === 'step-failed' ? [event] : []))
   const last = failures.at(-1)
   return last && `${last.step} failed: ${last.error.message} [${last.error.code}]`
 }

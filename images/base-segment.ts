@@ -27,12 +27,11 @@ const INIT_FILES: Readonly<Record<string, string>> = {
   'udhcpc.script': 'etc/plasm/udhcpc.script',
   'console-shell': 'etc/plasm/console-shell',
   inittab: 'etc/inittab',
-  'init.d/rcS': 'etc/init.d/rcS',
   'init.d/plasm-agent': 'etc/init.d/plasm-agent',
   'init.d/plasmd': 'etc/init.d/plasmd',
 }
 
-/** Commands that the scripts in init/ call by name; rcS installs the rest for people. */
+/** Commands that the scripts in init/ call by name; console-shell installs the rest for people. */
 const APPLETS = ['sh', 'mount', 'reboot', 'poweroff', 'init', 'ip', 'cat', 'ls', 'ps', 'dmesg', 'sync']
 
 /**

@@ -67,7 +67,7 @@ async function bootPastDamage(spec: ChainSpec, damagedDir: string): Promise<Seen
   started.defer(good.stop)
   const secondsSoFar = (performance.now() - guest.machine.startedAt) / 1000
   const { signal } = new AbortController()
-  const { event, bootId } = await waitUntilReady(guest.machine, guest.reports, secondsSoFar + within, signal)
+  const { event, bootId } = await waitUntilReady(guest.machine, guest.events, secondsSoFar + within, signal)
   const url = `http://${place.address}:${PROVIDER_PORT}`
   return {
     damaged,
@@ -85,10 +85,10 @@ async function bootPastDamage(spec: ChainSpec, damagedDir: string): Promise<Seen
 }
 
 /** Waits for a failed fetch and for the end of the attempt that it belongs to: only then could no kexec follow any more. */
-async function waitUntilRefused({ machine, reports }: Guest, seconds: number) {
+async function waitUntilRefused({ machine, events: reported }: Guest, seconds: number) {
   const deadline = machine.startedAt + seconds * 1000
   for (;;) {
-    const events = reports.map(({ report }) => report.event)
+    const events = reported.map(({ event }) => event)
     const at = events.findIndex((event) => event.type === 'step-failed' && event.step === 'fetch')
     const end = events.slice(at + 1).find((event) => event.type === 'not-ready')
     if (at >= 0 && end?.type === 'not-ready') return { failure: events[at] as StepFailed, gaveUp: end.reason }
@@ -102,8 +102,8 @@ async function waitUntilRefused({ machine, reports }: Guest, seconds: number) {
   }
 }
 
-function kernels({ machine, reports }: Guest): Kernels {
+function kernels({ machine, events: reported }: Guest): Kernels {
   const { banners, commandLines, kexecAt } = consoleFacts(machine.lines)
-  const saidKexec = kexecAt !== null || reports.some(({ report }) => report.event.type === 'kexec')
+  const saidKexec = kexecAt !== null || reported.some(({ event }) => event.type === 'kexec')
   return { banners: banners.length, commandLines, saidKexec }
 }

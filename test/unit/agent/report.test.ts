@@ -6,16 +6,17 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { AgentEvent } from '../../../agent/events.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { AgentEvent, Report, TimedEvent } from '../../../agent/events.ts'
 import { createReporter } from '../../../agent/report.ts'
-import { enqueue, type PendingReport } from '../../../agent/report-queue.ts'
+import { enqueue } from '../../../agent/report-queue.ts'
 import { sequenceOf } from '../../../agent/report-sequence.ts'
 
 const progress = (bytes: number): AgentEvent => ({ type: 'progress', step: 'fetch', bytes, totalBytes: 100 })
 const started = (step: 'fetch' | 'rank'): AgentEvent => ({ type: 'step-started', stage: 'fetch', step })
 const queueOf = (events: readonly AgentEvent[], limit = 3) =>
-  events.reduce<readonly PendingReport[]>((queue, event) => enqueue(queue, { event, uptime: 0 }, limit), [])
-const whatOf = (queue: readonly PendingReport[]) =>
+  events.reduce<readonly TimedEvent[]>((queue, event) => enqueue(queue, { event, uptime: 0 }, limit), [])
+const whatOf = (queue: readonly TimedEvent[]) =>
   queue.map(({ event }) => (event.type === 'progress' ? event.bytes : event.type))
 
 test('of progress that follows progress only the last is kept', () => {
@@ -52,11 +53,9 @@ test('without a URL nothing is reported', async () => {
 test('a report that is refused is not sent again, and those after it are', async (t) => {
   const seen: string[] = []
   const server = createServer(async (request, response) => {
-    const { event } = (await request.toArray().then((parts) => JSON.parse(String(Buffer.concat(parts))))) as {
-      event: AgentEvent
-    }
-    seen.push(event.type)
-    response.writeHead(event.type === 'progress' ? 401 : 204).end()
+    const { events } = JSON.parse(String(Buffer.concat(await request.toArray()))) as Report
+    seen.push(events.map(({ event }) => event.type).join(' '))
+    response.writeHead(events[0]?.event.type === 'progress' ? 401 : 204).end()
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => server.close())
@@ -64,6 +63,7 @@ test('a report that is refused is not sent again, and those after it are', async
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
   const reporter = createReporter({ url, ...nobody, say: (line) => said.push(line) })
   reporter.sink(progress(1))
+  await reporter.flush(5000)
   reporter.sink(started('rank'))
   await reporter.flush(5000)
   assert.deepEqual(seen, ['progress', 'step-started'])
@@ -82,4 +82,28 @@ test('flush gives up in time when nobody answers', async () => {
   assert.ok(performance.now() - before < 1000)
   silent.closeAllConnections()
   silent.close()
+})
+
+test('events gather into one report; what somebody waits for is posted at once, with what came before it', async (t) => {
+  const reports: Report[] = []
+  const server = createServer(async (request, response) => {
+    reports.push(JSON.parse(String(Buffer.concat(await request.toArray()))) as Report)
+    response.writeHead(204).end()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const reporter = createReporter({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, ...nobody })
+  reporter.sink(started('fetch'))
+  await sleep(200)
+  assert.equal(reports.length, 0)
+  reporter.sink(started('rank'))
+  reporter.sink({ type: 'not-ready', reason: 'x' })
+  while (reports.length === 0) await sleep(10)
+  reporter.sink(started('rank'))
+  await reporter.flush(5000)
+  const types = reports.map(({ seq, events }) => [seq, ...events.map(({ event }) => event.type)])
+  assert.deepEqual(types, [
+    [0, 'step-started', 'step-started', 'not-ready'],
+    [1, 'step-started'],
+  ])
 })

@@ -17,7 +17,7 @@ const after = (args: readonly string[], option: string) => args[args.indexOf(opt
 
 test('what differs between architectures and accelerators comes from the table', () => {
   const table = [
-    ['x86_64', 'tcg', 'q35', 'max,-erms', 'tcg,thread=multi'],
+    ['x86_64', 'tcg', 'q35', 'qemu64', 'tcg,thread=multi'],
     ['x86_64', 'kvm', 'q35', 'host', 'kvm'],
     ['arm64', 'tcg', 'virt', 'cortex-a72', 'tcg,thread=multi'],
     ['arm64', 'kvm', 'virt,gic-version=host', 'host', 'kvm'],

@@ -8,7 +8,14 @@ const ENROLLED = [
   { runId: 'run-2', token: 'token-2', address: '192.168.77.12' },
 ]
 const EVENT = { type: 'stage-started', stage: 'fetch', version: '1', commit: 'c' }
-const REPORT = { version: 1, runId: 'run-1', machine: 'm', bootId: 'boot-1', seq: 3, uptime: 1, event: EVENT }
+const REPORT = {
+  version: 1,
+  runId: 'run-1',
+  machine: 'm',
+  bootId: 'boot-1',
+  seq: 3,
+  events: [{ uptime: 1, event: EVENT }],
+}
 
 function posted(report: unknown, token = 'token-1', from = '192.168.77.11'): Posted {
   const body = Buffer.from(typeof report === 'string' ? report : JSON.stringify(report))
@@ -49,7 +56,7 @@ test('numbers rise within a boot; the same report again is a repetition, another
   const last = { seq: 3, digest: accepted.digest }
   assert.equal(why(posted({ ...REPORT, seq: 4 }), last), 'accepted')
   assert.equal(why(posted(REPORT), last), 'repeated')
-  assert.equal(why(posted({ ...REPORT, uptime: 2 }), last), 'replayed')
+  assert.equal(why(posted({ ...REPORT, events: [{ uptime: 2, event: EVENT }] }), last), 'replayed')
   assert.equal(why(posted({ ...REPORT, seq: 2 }), last), 'replayed')
 })
 
@@ -57,6 +64,8 @@ test('what is no report is malformed', () => {
   for (const text of ['', 'null', '[]', '{', '{"version":2}', JSON.stringify({ ...REPORT, seq: '3' })]) {
     assert.equal(why(posted(text)), 'malformed', text)
   }
-  const { event: _, ...without } = REPORT
+  const { events: _, ...without } = REPORT
   assert.equal(why(posted(without)), 'malformed')
+  assert.equal(why(posted({ ...REPORT, events: [] })), 'malformed')
+  assert.equal(why(posted({ ...REPORT, events: [{ uptime: 1, event: {} }] })), 'malformed')
 })
