@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PlasmError } from '../service/errors.ts'
 import type { ManifestArtifact } from '../service/manifest.ts'
-import { type ArtifactReceiver, createReceiver } from './artifact-receiver.ts'
-import type { ProviderConnection, TransferLimits } from './http-body.ts'
+import { createReceiver } from './artifact-receiver.ts'
+import type { TransferLimits } from './http-body.ts'
 import { readFrom } from './http-range.ts'
 import type { SetWriter } from './set-writer.ts'
 
@@ -14,7 +14,7 @@ const WORTH_ANOTHER_TRY = new Set(['transfer-broken', 'body-too-short', 'provide
  * @throws PlasmError of http-range.ts, artifact-receiver.ts or set-writer.ts; what was verified stays in `writer.kept`
  */
 export async function fetchArtifact(
-  connection: ProviderConnection,
+  provider: string,
   artifact: ManifestArtifact & { readonly role: string },
   writer: SetWriter,
   limits: TransferLimits,
@@ -24,7 +24,7 @@ export async function fetchArtifact(
   let verifiedSinceFailure = false
   const receiver = createReceiver(artifact, {
     role,
-    provider: connection.url,
+    provider,
     from: writer.kept.get(role) ?? 0,
     write: (offset, block) => writer.write(role, offset, block),
     onVerified(bytes) {
@@ -34,7 +34,10 @@ export async function fetchArtifact(
   })
   for (let failures = 0; receiver.position() < size; ) {
     try {
-      await receive(connection, path, size, receiver, onBytes)
+      await readFrom(`${provider}${path}`, { from: receiver.position(), size }, limits, (data) => {
+        receiver.push(data)
+        onBytes(receiver.position())
+      })
     } catch (thrown) {
       receiver.interrupted()
       failures = verifiedSinceFailure ? 1 : failures + 1
@@ -43,19 +46,6 @@ export async function fetchArtifact(
       await sleep(pauseBefore(thrown, failures, limits))
     }
   }
-}
-
-function receive(
-  connection: ProviderConnection,
-  path: string,
-  size: number,
-  receiver: ArtifactReceiver,
-  onBytes: (position: number) => void,
-): Promise<void> {
-  return readFrom(connection, path, { from: receiver.position(), size }, (data) => {
-    receiver.push(data)
-    onBytes(receiver.position())
-  })
 }
 
 function isWorthAnotherTry(thrown: unknown): thrown is PlasmError {

@@ -1,7 +1,7 @@
 import { artifactsOf, setBytes } from '../service/manifest.ts'
 import { type CompleteSet, completeSet } from './complete-set.ts'
 import { fetchArtifact } from './fetch-artifact.ts'
-import { connectProvider, TRANSFER_LIMITS, type TransferLimits } from './http-body.ts'
+import { TRANSFER_LIMITS, type TransferLimits } from './http-body.ts'
 import type { SetWriter } from './set-writer.ts'
 
 const PROGRESS_EVERY_MS = 500
@@ -29,22 +29,17 @@ export async function fetchSet(
   )
   const keptOf = (role: string) => writer.kept.get(role) ?? 0
   let told = performance.now()
-  const connection = await connectProvider(url, limits)
-  try {
-    for (const artifact of artifacts) {
-      const others = artifacts
-        .filter(({ role }) => role !== artifact.role)
-        .reduce((sum, { role }) => sum + keptOf(role), 0)
-      await fetchArtifact(connection, artifact, writer, limits, (position) => {
-        const now = performance.now()
-        if (now - told < PROGRESS_EVERY_MS) return
-        told = now
-        onProgress({ bytes: others + position, totalBytes })
-      })
-    }
-    onProgress({ bytes: totalBytes, totalBytes })
-    return completeSet(writer)
-  } finally {
-    await connection.close()
+  for (const artifact of artifacts) {
+    const others = artifacts
+      .filter(({ role }) => role !== artifact.role)
+      .reduce((sum, { role }) => sum + keptOf(role), 0)
+    await fetchArtifact(url, artifact, writer, limits, (position) => {
+      const now = performance.now()
+      if (now - told < PROGRESS_EVERY_MS) return
+      told = now
+      onProgress({ bytes: others + position, totalBytes })
+    })
   }
+  onProgress({ bytes: totalBytes, totalBytes })
+  return completeSet(writer)
 }

@@ -1,13 +1,10 @@
 import type { ClientRequest, IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import { PlasmError } from '../service/errors.ts'
+import type { Patience } from './http-stream.ts'
 
-/** How long a provider may keep us waiting. */
-export interface TransferLimits {
-  readonly connectMs: number
-  readonly headersMs: number
-  /** Longest pause between two pieces of a body. */
-  readonly stallMs: number
+/** How long a provider may keep us waiting, and how often it may fail. */
+export interface TransferLimits extends Patience {
   /** Tries in a row that bring nothing verified, before the provider is given up. */
   readonly tries: number
   /** First pause between tries; doubles. */
@@ -29,7 +26,7 @@ export interface ProviderAnswer {
   readonly body: Readable
 }
 
-/** Connections to one provider, kept alive between artifacts. */
+/** Connections to one provider, kept alive between documents. */
 export interface ProviderConnection {
   readonly url: string
   get(path: string, headers?: Record<string, string>): Promise<ProviderAnswer>
@@ -40,13 +37,9 @@ export interface ProviderConnection {
 export const loadHttp = () => import('node:http')
 
 /**
- * node:http, which follows no redirect. In a guest under emulation it brought 40 MB in 1.4 s where undici took 2.8 s (whose
- * parser is WebAssembly), and every boot waits for that.
+ * For documents: whatever a foreign provider's server makes of them, chunked bodies too. node:http follows no redirect.
  */
-export async function connectProvider(
-  url: string,
-  limits: Pick<TransferLimits, 'connectMs' | 'headersMs' | 'stallMs'> = TRANSFER_LIMITS,
-): Promise<ProviderConnection> {
+export async function connectProvider(url: string, limits: Patience): Promise<ProviderConnection> {
   const http = await loadHttp()
   const { origin, pathname } = new URL(url)
   const agent = new http.Agent({ keepAlive: true })
@@ -60,10 +53,7 @@ export async function connectProvider(
   }
 }
 
-function answerTo(
-  request: ClientRequest,
-  limits: Pick<TransferLimits, 'connectMs' | 'headersMs' | 'stallMs'>,
-): Promise<ProviderAnswer> {
+function answerTo(request: ClientRequest, limits: Patience): Promise<ProviderAnswer> {
   return new Promise((resolve, reject) => {
     const giveUp = (what: string, ms: number) => () => request.destroy(new Error(`${what} within ${ms / 1000} s`))
     let timer = setTimeout(giveUp('no connection', limits.connectMs), limits.connectMs)

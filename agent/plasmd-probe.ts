@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { askLoopback } from './loopback-http.ts'
+import { streamHttp } from './http-stream.ts'
 
 const MOST_READS = 16
 
@@ -31,7 +31,8 @@ async function get(url: string, silence: number): Promise<unknown> {
   try {
     // Copied: the buffer is used again. What plasmd says about itself is short.
     const onBody = (data: Buffer) => body.length < MOST_READS && body.push(Buffer.from(data))
-    await askLoopback({ url, method: 'GET', silence, signal: AbortSignal.timeout(silence), onBody })
+    const patience = { connectMs: silence, headersMs: silence, stallMs: silence }
+    await streamHttp({ url, method: 'GET', patience, signal: AbortSignal.timeout(silence), onBody })
   } catch {
     return undefined
   }

@@ -4,11 +4,11 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { asPlasmError, PlasmError } from '../service/errors.ts'
 import { artifactsOf, type ManifestArtifact, sha256Of } from '../service/manifest.ts'
-import { askLoopback, type LoopbackAnswer } from './loopback-http.ts'
+import { type StreamAnswer, streamHttp } from './http-stream.ts'
 import type { StoredSet } from './publish.ts'
 
 /** A foreign plasmd may hash a file before its first answer about it. */
-const SILENCE_MS = 60_000
+const PATIENCE = { connectMs: 10_000, headersMs: 60_000, stallMs: 60_000 }
 const READ_BYTES = 1024 * 1024
 
 /** Whoever asks for a whole file makes plasmd hash it first, for X-Artifact-Hash; a range is answered at once. */
@@ -85,9 +85,9 @@ async function ask(
   method: 'GET' | 'HEAD',
   onBody: (data: Buffer) => void,
   headers: Readonly<Record<string, string>> = {},
-): Promise<LoopbackAnswer> {
+): Promise<StreamAnswer> {
   try {
-    return await askLoopback({ url, method, headers, onBody, silence: SILENCE_MS })
+    return await streamHttp({ url, method, headers, onBody, patience: PATIENCE })
   } catch (thrown) {
     throw unreachable(url, (thrown as Error).message, thrown)
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { askLoopback } from '../../../agent/loopback-http.ts'
+import { streamHttp } from '../../../agent/http-stream.ts'
 
 /** A server that says what it is told to, whatever it is asked. */
 async function server(t: TestContext, say: (socket: Socket) => unknown): Promise<string> {
@@ -22,8 +22,10 @@ async function server(t: TestContext, say: (socket: Socket) => unknown): Promise
 
 async function get(url: string, method: 'GET' | 'HEAD' = 'GET', silence = 500) {
   const parts: Buffer[] = []
-  const answer = await askLoopback({ url, method, silence, onBody: (data) => parts.push(Buffer.from(data)) })
-  return { ...answer, body: Buffer.concat(parts).toString('latin1') }
+  const patience = { connectMs: silence, headersMs: silence, stallMs: silence }
+  const onBody = (data: Buffer) => void parts.push(Buffer.from(data))
+  const { status, length } = await streamHttp({ url, method, patience, onBody })
+  return { status, length, body: Buffer.concat(parts).toString('latin1') }
 }
 
 const HEAD = 'HTTP/1.1 206 Partial Content\r\nContent-Type: x\r\ncontent-length: 5\r\n\r\n'
@@ -52,8 +54,8 @@ test('a body without a length ends with the connection', async (t) => {
 const BAD: Readonly<Record<string, readonly [(socket: Socket) => unknown, RegExp]>> = {
   'a short body': [(socket) => socket.end(`${HEAD}hel`), /closed after 3 of 5 bytes/],
   'a long body': [(socket) => socket.write(`${HEAD}hello and more`), /more than its Content-Length/],
-  silence: [() => {}, /silent for 100 ms/],
-  'silence in the middle': [(socket) => socket.write(`${HEAD}he`), /silent for 100 ms/],
+  silence: [() => {}, /does not answer within 0.1 s/],
+  'silence in the middle': [(socket) => socket.write(`${HEAD}he`), /sends nothing for 0.1 s/],
   'a head without an end': [
     (socket) => socket.write(`HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(5000)}`),
     /without an end/,
@@ -69,5 +71,27 @@ const BAD: Readonly<Record<string, readonly [(socket: Socket) => unknown, RegExp
 for (const [name, [say, message]] of Object.entries(BAD)) {
   test(`${name} is an error`, async (t) => {
     await assert.rejects(get(await server(t, say), 'GET', 100), { message })
+  })
+}
+
+test('names of headers are the same in any case, and what comes twice is joined', async (t) => {
+  const url = await server(t, (socket) =>
+    socket.end('HTTP/1.1 200 OK\r\nX-One: a\r\nx-one:  b \r\nContent-Length: 0\r\n\r\n'),
+  )
+  const patience = { connectMs: 500, headersMs: 500, stallMs: 500 }
+  const { headers } = await streamHttp({ url, method: 'GET', patience })
+  assert.equal(headers.get('x-one'), 'a, b')
+})
+
+for (const callback of ['onHead', 'onBody'] as const) {
+  test(`what ${callback} throws ends the request as it is`, async (t) => {
+    const url = await server(t, (socket) => socket.write(`${HEAD}hel`))
+    const own = new Error('enough')
+    const patience = { connectMs: 500, headersMs: 500, stallMs: 500 }
+    const refuse = () => {
+      throw own
+    }
+    const failure = await streamHttp({ url, method: 'GET', patience, [callback]: refuse }).catch((thrown) => thrown)
+    assert.equal(failure, own)
   })
 }
