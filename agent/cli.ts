@@ -46,7 +46,7 @@ export async function plasmAgent(argv: readonly string[]): Promise<number> {
     .description('fetch stage: find a provider, fetch and verify a boot set, kexec into it')
     .addHelpText('after', BOOT_HELP)
     .action(async () => {
-      exit = await runBoot()
+      exit = await (await import('./boot-stage.ts')).bootStage()
     })
   program
     .command('serve')
@@ -92,22 +92,6 @@ interface HandoverOptions {
   readonly kernel?: string
   readonly provider?: string
   readonly json: boolean
-}
-
-/** Puts log and reporter together for the fetch stage. */
-async function runBoot(): Promise<number> {
-  const [{ boot }, { createLog }, { createReporter }, { readBootId }] = await Promise.all([
-    import('./boot.ts'),
-    import('./log.ts'),
-    import('./report.ts'),
-    import('./make-record.ts'),
-  ])
-  const log = createLog('plasm-agent')
-  return boot({
-    sinks: [log.sink],
-    openReporter: ({ reportUrl, token, runId, machine }) =>
-      createReporter({ url: reportUrl, token, runId, machine, bootId: readBootId(), say: log.say }),
-  })
 }
 
 async function runHandover(directory: string, { json, ...options }: HandoverOptions): Promise<number> {

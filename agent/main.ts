@@ -1,5 +1,11 @@
 import { basename } from 'node:path'
 
+/** The two stages run in every boot and take no options: they do not wait for what parses a command line. */
+const STAGES: ReadonlyMap<string, () => Promise<number>> = new Map([
+  ['boot', async () => (await import('./boot-stage.ts')).bootStage()],
+  ['serve', async () => (await import('./serve.ts')).serve()],
+])
+
 /** Entry of the one executable (DESIGN decision 1): the name it is called by picks the program. */
 async function main(): Promise<number> {
   const argv = process.argv.slice(2)
@@ -7,6 +13,8 @@ async function main(): Promise<number> {
     const { plasmd } = await import('../service/cli.ts')
     return plasmd(argv)
   }
+  const stage = argv.length === 1 ? STAGES.get(argv[0]!) : undefined
+  if (stage) return stage()
   const { plasmAgent } = await import('./cli.ts')
   return plasmAgent(argv)
 }

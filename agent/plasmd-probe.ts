@@ -13,10 +13,18 @@ export interface Probe {
   readonly written: number | null
 }
 
-/** Asks a plasmd how it is. Never throws. @param timeout ms, for each of its two questions */
-export async function probePlasmd(url: string, pid: number | null, timeout: number): Promise<Probe> {
+/**
+ * Asks a plasmd how it is. Never throws.
+ * @param timeout ms, for each question
+ * @param counters whether to ask for its counters too: while it starts nobody needs them, and readiness waits for this
+ */
+export async function probePlasmd(
+  url: string,
+  pid: number | null,
+  { timeout, counters }: { timeout: number; counters: boolean },
+): Promise<Probe> {
   const answered = (await get(`${url}/health`, timeout)) !== undefined
-  const metrics = answered ? metricsIn(await get(`${url}/status`, timeout)) : undefined
+  const metrics = answered && counters ? metricsIn(await get(`${url}/status`, timeout)) : undefined
   return {
     answered,
     bytesServed: metrics?.bytes_served_total ?? null,

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openLogFile } from './log-file.ts'
 import { endOrphan, forgetChild, rememberChild } from './plasmd-orphan.ts'
@@ -59,7 +60,7 @@ export function ownPlasmd(spec: PlasmdProcess): ServiceOwner {
     try {
       await endOrphan(spec.pidFile)
       if (await portTaken(spec.port)) return tell({ type: 'exited', how: portInUse(spec.port) })
-      const child = await spawnPlasmd(spec)
+      const child = spawnPlasmd(spec)
       kill = child.kill
       if (child.pid !== undefined) {
         rememberChild(spec.pidFile, child.pid)
@@ -82,7 +83,7 @@ export function ownPlasmd(spec: PlasmdProcess): ServiceOwner {
   const look = async () => {
     const { pid, phase } = state
     if (pid !== null && (phase === 'starting' || phase === 'running')) {
-      const found = await probePlasmd(url, pid, probeTimeout)
+      const found = await probePlasmd(url, pid, { timeout: probeTimeout, counters: phase === 'running' })
       if (pid !== state.pid) return
       probe = found.answered ? found : undefined
       tell({ type: 'probed', answered: found.answered, written: found.written })
@@ -130,25 +131,24 @@ interface Child {
   readonly ended: Promise<string>
 }
 
-/** execa reports a signal's death as such and ends the child when the agent exits. */
-async function spawnPlasmd({ command: [program, ...before], args, logFile }: PlasmdProcess): Promise<Child> {
-  const { execa } = await import('execa')
+function spawnPlasmd({ command: [program, ...before], args, logFile }: PlasmdProcess): Child {
   const log = openLogFile(logFile)
-  const child = execa(program, [...before, 'serve', ...args], {
-    stdin: 'ignore',
+  const child = spawn(program, [...before, 'serve', ...args], {
     // The environment is input too (DESIGN decision 3).
     env: { PATH: process.env.PATH, HOME: '/', LANG: 'C' },
-    extendEnv: false,
-    reject: false,
-    buffer: false,
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   for (const output of [child.stdout, child.stderr]) output.on('data', (text) => log.write(String(text)))
+  // An agent that ends leaves no plasmd behind; of one that is killed, `endOrphan` finds it.
+  const endWithUs = () => child.kill('SIGTERM')
+  process.once('exit', endWithUs)
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', ({ message }) => resolve(`it did not start: ${message}`))
+    child.once('close', (code, signal) => resolve(signal ? `killed by ${signal}` : `exit code ${code}`))
+  })
   return {
     pid: child.pid,
     kill: (signal) => void child.kill(signal),
-    ended: child.then(({ exitCode, signal, originalMessage }) => {
-      if (signal) return `killed by ${signal}`
-      return exitCode === undefined ? `it did not start: ${originalMessage}` : `exit code ${exitCode}`
-    }),
+    ended: ended.finally(() => process.off('exit', endWithUs)),
   }
 }

@@ -50,8 +50,7 @@ export function stopSignal(): AbortSignal {
   const controller = new AbortController()
   const stop = () => {
     controller.abort()
-    // Not at once: execa's exit handler ends the process when it finds itself the only listener.
-    setImmediate(() => process.off('SIGTERM', stop).off('SIGINT', stop))
+    process.off('SIGTERM', stop).off('SIGINT', stop)
   }
   process.on('SIGTERM', stop).on('SIGINT', stop)
   return controller.signal

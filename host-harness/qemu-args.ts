@@ -28,6 +28,9 @@ export const MACHINE_ARCHES: Readonly<Record<Arch, MachineArch>> = {
   },
 }
 
+/** Agent and plasmd start side by side, and a network card's work goes on beside a digest's. */
+const PROCESSORS = 2
+
 /** File descriptors of the child that QEMU's sockets are inherited on: no socket file, whose path may be 107 bytes at most. */
 export const CONSOLE_FD = 3
 export const QMP_FD = 4
@@ -55,7 +58,7 @@ export function qemuArgs(spec: QemuSpec): string[] {
     ...['-name', spec.name, '-nodefaults', '-no-user-config', '-display', 'none', '-S'],
     ...['-machine', emulated ? machine.emulated : machine.hardware],
     ...['-accel', emulated ? 'tcg,thread=multi' : spec.accel, '-cpu', emulated ? emulatedCpu : 'host'],
-    ...['-smp', '1', '-m', String(spec.memoryMiB)],
+    ...['-smp', String(PROCESSORS), '-m', String(spec.memoryMiB)],
     ...['-kernel', spec.kernel, ...(spec.initramfs ? ['-initrd', spec.initramfs] : []), '-append', spec.commandLine],
     ...['-chardev', `socket,id=console,fd=${CONSOLE_FD}`, '-serial', 'chardev:console'],
     ...['-chardev', `socket,id=qmp,fd=${QMP_FD}`, '-mon', 'chardev=qmp,mode=control'],

@@ -29,6 +29,7 @@ export async function buildExecutable(arch: Arch, runtime: NodeRuntime, sysroot:
     minify: true,
     // An uncaught error prints its source line: keep lines short enough to read.
     lineLimit: 200,
+    alias: { 'node:http2': './images/no-http2.cjs' },
     legalComments: 'none',
     logLevel: 'warning',
     define: { 'import.meta.url': '""', PLASM_BUILD: JSON.stringify(await version()) },

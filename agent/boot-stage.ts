@@ -1,0 +1,14 @@
+import { boot } from './boot.ts'
+import { createLog } from './log.ts'
+import { readBootId } from './make-record.ts'
+import { createReporter } from './report.ts'
+
+/** `plasm-agent boot`: the fetch stage with this machine's log and reporter. @returns an exit code */
+export function bootStage(): Promise<number> {
+  const log = createLog('plasm-agent')
+  return boot({
+    sinks: [log.sink],
+    openReporter: ({ reportUrl, token, runId, machine }) =>
+      createReporter({ url: reportUrl, token, runId, machine, bootId: readBootId(), say: log.say }),
+  })
+}
