@@ -249,14 +249,18 @@ test('an unreachable harness costs a log line; what happened meanwhile arrives i
   await at.handOver(makeSet())
   at.start()
   await readyTimes(at, 1)
-  const log = await readFile(join(at.runDirectory, 'agent.log'), 'utf8')
-  assert.equal(log.match(/reports do not reach/g)?.length, 1)
+  const complaints = async () => {
+    const log = await readFile(join(at.runDirectory, 'agent.log'), 'utf8')
+    return log.match(/reports do not reach/g)?.length
+  }
+  await until('the log line', complaints)
   assert.equal(JSON.stringify(await at.status()).includes('secret'), false)
 
   const flaky = await harness(port, 'secret', 2)
   t.after(() => flaky.close())
   const events = () => flaky.reports.flatMap((report) => report.events.map(({ event }) => event))
   await until('the report of readiness', async () => events().some(({ type }) => type === 'ready'))
+  assert.equal(await complaints(), 1)
   assert.equal(flaky.forged, 0)
   assert.deepEqual(
     flaky.reports.map(({ seq }) => seq),
