@@ -102,14 +102,7 @@ async function readEverything({ sources, trustFile }: BootParts) {
 async function attempt(attempts: Attempts): Promise<never> {
   const { parts, runner, config, policy, failures } = attempts
   const log = createCandidateLog(runner.emit)
-  const candidates = await runner.step('discover', () => {
-    const onFound: typeof log.found = (found) => {
-      log.found(found)
-      // It will be asked next; while more answers are waited for, the processor is idle.
-      void loadHttp()
-    }
-    return discover(config, onFound, parts.discovery)
-  })
+  const candidates = await runner.step('discover', () => discover(config, readying(log.found), parts.discovery))
   const answered = await runner.step('manifests', async () =>
     onlyAnswered(await fetchManifests(candidates, config), log),
   )
@@ -130,6 +123,14 @@ async function attempt(attempts: Attempts): Promise<never> {
     }
   }
   throw last
+}
+
+/** What is found will be asked next: HTTP loads while more answers are waited for, when the processor is idle. */
+function readying<T>(onFound: (found: T) => void): (found: T) => void {
+  return (found) => {
+    onFound(found)
+    void loadHttp()
+  }
 }
 
 /** The steps that belong to one provider. What it left verified is there for the next one, unless kexec itself failed. */
