@@ -25,6 +25,7 @@ readelf:binutils
 x86_64-linux-gnu-strip:binutils-x86-64-linux-gnu
 aarch64-linux-gnu-strip:binutils-aarch64-linux-gnu
 busybox:busybox-static
+icupkg:icu-devtools
 qemu-aarch64-static:qemu-user-static
 curl:curl
 git:git
