@@ -129,7 +129,7 @@ async function attempt(attempts: Attempts): Promise<never> {
 function readying<T>(onFound: (found: T) => void): (found: T) => void {
   return (found) => {
     onFound(found)
-    void loadHttp()
+    loadHttp()
   }
 }
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { realpath, stat } from 'node:fs/promises'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
 import { advertiseSets } from './advertise-sets.ts'
@@ -59,7 +59,6 @@ export async function startProvider(options: ProviderOptions): Promise<Provider>
     startedAt: performance.now(),
     metrics: { requests: 0, bytesServed: 0 },
   }
-  const { createServer } = await import('node:http')
   const server = createServer((request, response) => void handle(site, log, request, response))
   server.timeout = IDLE_MS
   server.maxConnections = MAX_CONNECTIONS
