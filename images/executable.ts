@@ -8,6 +8,7 @@ import { PlasmError } from '../service/errors.ts'
 import { IMAGE_ARCHES, NODE_VERSION } from './arch-table.ts'
 import { BUILD, emptyDir, exists, progress, REPOSITORY, sha256File } from './files.ts'
 import type { PackageInput } from './inputs.ts'
+import { keepEnglishOnly } from './small-icu.ts'
 
 /**
  * The one executable (DESIGN decision 1): the sources as one CommonJS bundle, put into a stripped Node by pkg in SEA mode.
@@ -29,7 +30,7 @@ export async function buildExecutable(arch: Arch, runtime: NodeRuntime, sysroot:
     minify: true,
     // An uncaught error prints its source line: keep lines short enough to read.
     lineLimit: 200,
-    alias: { 'node:http2': './images/no-http2.cjs' },
+    alias: { 'node:http2': './images/left-out.cjs', 'thread-stream': './images/left-out.cjs' },
     legalComments: 'none',
     logLevel: 'warning',
     define: { 'import.meta.url': '""', PLASM_BUILD: JSON.stringify(await version()) },
@@ -39,7 +40,7 @@ export async function buildExecutable(arch: Arch, runtime: NodeRuntime, sysroot:
 
 export interface NodeRuntime {
   readonly input: PackageInput
-  /** The stripped binary. */
+  /** The binary, stripped of symbols and of other languages. */
   readonly file: string
 }
 
@@ -51,7 +52,7 @@ export async function takeNodeRuntime(arch: Arch): Promise<NodeRuntime> {
   const { nodePackage, strip } = IMAGE_ARCHES[arch]
   const dir = join(BUILD, 'node', `${nodePackage}-${NODE_VERSION}`)
   const tarball = join(dir, 'package.tgz')
-  const stripped = join(dir, 'node')
+  const stripped = join(dir, 'node-small')
   if (!(await exists(stripped))) {
     await emptyDir(dir)
     progress(`fetching ${nodePackage}@${NODE_VERSION}`)
@@ -65,7 +66,8 @@ export async function takeNodeRuntime(arch: Arch): Promise<NodeRuntime> {
     await rename(join(dir, packed.stdout.trim().split('\n').at(-1)!), tarball)
     await checkIntegrity(tarball, nodePackage)
     await execa('tar', ['-xzf', tarball, '-C', dir, '--strip-components=2', 'package/bin/node'])
-    await execa(strip, ['-o', `${stripped}.part`, stripped])
+    await execa(strip, ['-o', `${stripped}.part`, join(dir, 'node')])
+    await keepEnglishOnly(`${stripped}.part`, dir)
     await chmod(`${stripped}.part`, 0o755)
     await rename(`${stripped}.part`, stripped)
   }
