@@ -1,5 +1,5 @@
-import { renameSync, statSync } from 'node:fs'
-import { pino } from 'pino'
+import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 export interface LogFile {
   write(text: string): void
@@ -13,35 +13,34 @@ const MAX_BYTES = 8 * 1024 * 1024
  * stop a boot: then nothing is written, silently.
  */
 export function openLogFile(file: string, maxBytes: number = MAX_BYTES): LogFile {
-  const destination = open(file)
-  if (!destination) return { write: () => {} }
-  destination.on('error', () => {})
-  let bytes = statSync(file, { throwIfNoEntry: false })?.size ?? 0
+  let fd: number | undefined
+  let bytes = 0
+  const open = () => {
+    mkdirSync(dirname(file), { recursive: true })
+    fd = openSync(file, 'a')
+    bytes = fstatSync(fd).size
+  }
+  const rotate = () => {
+    if (fd !== undefined) closeSync(fd)
+    fd = undefined
+    quietly(() => renameSync(file, `${file}.1`))
+    open()
+  }
+  quietly(open)
   return {
     write(text) {
-      if (bytes > maxBytes) {
-        rotate(file)
-        destination.reopen(file)
-        bytes = 0
-      }
-      bytes += Buffer.byteLength(text)
-      destination.write(text)
+      quietly(() => {
+        if (bytes > maxBytes) rotate()
+        if (fd !== undefined) bytes += writeSync(fd, text)
+      })
     },
   }
 }
 
-function open(file: string) {
+function quietly(work: () => void): void {
   try {
-    return pino.destination({ dest: file, sync: true, mkdir: true, append: true })
+    work()
   } catch {
-    return undefined
-  }
-}
-
-function rotate(file: string): void {
-  try {
-    renameSync(file, `${file}.1`)
-  } catch {
-    // Gone or not ours: the reopened file says the rest.
+    // No room, or the directory is gone: the console has the same lines.
   }
 }
