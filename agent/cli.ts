@@ -52,8 +52,7 @@ export async function plasmAgent(argv: readonly string[]): Promise<number> {
     .command('serve')
     .description('serve stage: serve what this machine was booted from')
     .action(async () => {
-      const { serve } = await import('./serve.ts')
-      exit = await serve()
+      exit = await (await import('./serve-stage.ts')).serveStage()
     })
   program
     .command('status')

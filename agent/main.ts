@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 /** The two stages run in every boot and take no options: they do not wait for what parses a command line. */
 const STAGES: ReadonlyMap<string, () => Promise<number>> = new Map([
   ['boot', async () => (await import('./boot-stage.ts')).bootStage()],
-  ['serve', async () => (await import('./serve.ts')).serve()],
+  ['serve', async () => (await import('./serve-stage.ts')).serveStage()],
 ])
 
 /** Entry of the one executable (DESIGN decision 1): the name it is called by picks the program. */

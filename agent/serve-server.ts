@@ -3,7 +3,6 @@ import type { BootRecord } from './boot-record.ts'
 import type { AgentLog } from './log.ts'
 import { readBootId } from './make-record.ts'
 import { watchMemory } from './memory.ts'
-import { ownPlasmd } from './plasmd-process.ts'
 import type { StoredSet } from './publish.ts'
 import { createReporter } from './report.ts'
 import { createSelfCheck } from './self-check.ts'
@@ -46,6 +45,7 @@ export interface Server {
 export function openServer(
   setting: ServeSetting,
   told: Told,
+  owner: ServiceOwner,
   run: StepRunner,
   log: AgentLog,
   stop: AbortSignal,
@@ -61,14 +61,6 @@ export function openServer(
     bootId,
     say: log.say,
     sequenceFile: join(runDirectory, 'report-seq'),
-  })
-  const owner = ownPlasmd({
-    command: setting.plasmd,
-    args: plasmdArguments(told),
-    port: config.port,
-    logFile: join(runDirectory, 'plasmd.log'),
-    pidFile: join(runDirectory, 'plasmd.pid'),
-    limits: setting.supervision,
   })
   const url = `http://127.0.0.1:${config.port}`
   const memory = watchMemory(MEMORY_EVERY_MS)
@@ -114,23 +106,6 @@ export function openServer(
       status.stop()
     },
   }
-}
-
-/** The agent advertises, once it has proven what is served (DESIGN decision 9). */
-function plasmdArguments({ config }: Told): readonly string[] {
-  const { storeRoot, channel, arch, port } = config
-  return [
-    '--artifacts',
-    storeRoot,
-    '--channel',
-    channel,
-    '--arch',
-    arch,
-    '--port',
-    String(port),
-    '--no-mdns',
-    '--no-dht',
-  ]
 }
 
 function plasmdStatus(owner: ServiceOwner, url: string): Status['plasmd'] {

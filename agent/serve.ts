@@ -8,25 +8,33 @@ import { SERVE_STEPS } from './events.ts'
 import type { Inbox } from './inbox.ts'
 import { createLateSink } from './late-sink.ts'
 import { createLog } from './log.ts'
+import { plasmdService } from './plasmd-service.ts'
 import { plasmdAnswers } from './provider-step.ts'
 import { removeUnlinked, type StoredSet, unpublish } from './publish.ts'
 import { announce } from './ready-step.ts'
 import { readRecord, recordFor, writeProviderFile } from './record-file.ts'
 import { openServer, type Served, type Server } from './serve-server.ts'
-import { configure, type ServeSetting, stopSignal, THIS_MACHINE } from './serve-setting.ts'
+import { configure, type ServeSetting, stopSignal, THIS_MACHINE, type Told } from './serve-setting.ts'
 import { openInbox, waitForChange, watchUntilLost } from './serve-watch.ts'
+import type { ServiceOwner } from './service-owner.ts'
 import { createStepRunner } from './steps.ts'
 
 const PAUSE_FIRST_MS = 1000
 const PAUSE_LAST_MS = 30_000
 const REPORTS_AT_END_MS = 1000
 
+/** What serve-stage.ts had begun before this was loaded. */
+export interface Begun {
+  readonly told?: Promise<Told>
+  readonly plasmd?: ServiceOwner | undefined
+}
+
 /**
  * The serve stage: serves what this machine was booted from until SIGTERM or SIGINT. Whatever fails is reported and tried
  * again; only a wrong configuration and another agent end it.
  * @returns an exit code
  */
-export async function serve(given: Partial<ServeSetting> = {}): Promise<number> {
+export async function serve(given: Partial<ServeSetting> = {}, begun: Begun = {}): Promise<number> {
   const setting = { ...THIS_MACHINE, ...given }
   const stop = stopSignal()
   const log = createLog('plasm-agent', { file: join(setting.runDirectory, 'agent.log') })
@@ -34,10 +42,11 @@ export async function serve(given: Partial<ServeSetting> = {}): Promise<number> 
   const run = createStepRunner('serve', [log.sink, late.sink])
   const { version, commit } = buildInfo()
   run.emit({ type: 'stage-started', stage: 'serve', version, commit })
-  const told = await run.step('config', () => configure(setting)).catch(asPlasmError)
+  const told = await run.step('config', () => begun.told ?? configure(setting)).catch(asPlasmError)
   if (told instanceof PlasmError) return told.code === 'already-running' ? EXIT.failed : EXIT.badConfig
 
-  const server = openServer(setting, told, run, log, stop)
+  const plasmd = begun.plasmd ?? plasmdService(setting, told)
+  const server = openServer(setting, told, plasmd, run, log, stop)
   late.attach(server.sink)
   try {
     await (told.config.mode === 'private' ? stayPrivate(server) : serveUntilStopped(server))

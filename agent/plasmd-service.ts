@@ -1,0 +1,25 @@
+import { join } from 'node:path'
+import { ownPlasmd } from './plasmd-process.ts'
+import type { ServeSetting, Told } from './serve-setting.ts'
+import type { ServiceOwner } from './service-owner.ts'
+
+/** This machine's plasmd, not started yet. */
+export function plasmdService({ plasmd, runDirectory, supervision }: ServeSetting, told: Told): ServiceOwner {
+  return ownPlasmd({
+    command: plasmd,
+    args: plasmdArguments(told),
+    port: told.config.port,
+    logFile: join(runDirectory, 'plasmd.log'),
+    pidFile: join(runDirectory, 'plasmd.pid'),
+    limits: supervision,
+  })
+}
+
+/** The agent advertises, once it has proven what is served (DESIGN decision 9). */
+function plasmdArguments({ config }: Told): readonly string[] {
+  const { storeRoot, channel, arch, port } = config
+  return [
+    ...['--artifacts', storeRoot, '--channel', channel, '--arch', arch, '--port', String(port)],
+    ...['--no-mdns', '--no-dht'],
+  ]
+}
