@@ -45,15 +45,11 @@ export const IMAGE_ARCHES: Readonly<Record<Arch, ImageArch>> = {
 /** Packages that every image takes; libstdc++6 is what the Node runtime links to. */
 export const COMMON_PACKAGES = ['busybox-static', 'kexec-tools', 'libstdc++6'] as const
 
-/** Modules that every image loads, where the kernel does not have them built in. Their dependencies come along. */
-export const MODULES = [
-  'virtio_pci',
-  'virtio_mmio',
-  'virtio_net',
-  'virtio_blk',
-  'virtio_rng',
-  'virtio_console',
-  'af_packet',
-  'loop',
-  'squashfs',
-] as const
+/**
+ * Modules that every image loads, where the kernel does not have them built in; their dependencies come along. Init mounts
+ * the agent as soon as the first group is in.
+ */
+export const MODULES = {
+  agent: ['loop', 'squashfs'],
+  devices: ['virtio_pci', 'virtio_net', 'af_packet', 'virtio_mmio', 'virtio_blk', 'virtio_rng', 'virtio_console'],
+} as const

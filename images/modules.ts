@@ -3,30 +3,39 @@ import { basename, dirname, join } from 'node:path'
 import { execa } from 'execa'
 import { PlasmError } from '../service/errors.ts'
 
-/** Where the initramfs lists its modules, dependencies first, one path a line (init/init reads it). */
-export const LOAD_ORDER = 'lib/modules/load-order'
+/** Where the initramfs lists the modules of a group, dependencies first, one path a line (init/init reads it). */
+const loadOrderFile = (group: string): string => `lib/modules/load-order.${group}`
 
 /**
  * Copies the named modules and all that they depend on out of a kernel package's tree, decompressed, and writes the order
- * in which to load them. Modules that the kernel has built in are left out.
+ * in which to load them, group by group. Modules that the kernel has built in are left out.
+ * @param groups group -> names
  * @throws PlasmError `module-missing`
  */
-export async function copyModules(kernelTree: string, names: readonly string[], root: string): Promise<void> {
+export async function copyModules(
+  kernelTree: string,
+  groups: Readonly<Record<string, readonly string[]>>,
+  root: string,
+): Promise<void> {
   const modulesDir = await modulesBase(kernelTree)
   const release = (await readdir(modulesDir))[0]!
   const from = join(modulesDir, release)
   await execa('depmod', ['--basedir', dirname(dirname(modulesDir)), release])
   const dependencies = parseModulesDep(await readFile(join(from, 'modules.dep'), 'utf8'))
   const builtin = new Set((await readFile(join(from, 'modules.builtin'), 'utf8')).split('\n').map(moduleName))
-  const order = loadOrder(names, dependencies, builtin)
-  const loaded: string[] = []
-  for (const path of order) {
-    const target = join('lib/modules', release, path.replace(/\.(xz|zst|gz)$/, ''))
-    await mkdir(join(root, dirname(target)), { recursive: true })
-    await copyDecompressed(join(from, path), join(root, target))
-    loaded.push(`/${target}`)
+  const copied = new Set<string>()
+  for (const [group, names] of Object.entries(groups)) {
+    const order = loadOrder(names, dependencies, builtin).filter((path) => !copied.has(path))
+    const loaded: string[] = []
+    for (const path of order) {
+      const target = join('lib/modules', release, path.replace(/\.(xz|zst|gz)$/, ''))
+      await mkdir(join(root, dirname(target)), { recursive: true })
+      await copyDecompressed(join(from, path), join(root, target))
+      copied.add(path)
+      loaded.push(`/${target}\n`)
+    }
+    await writeFile(join(root, loadOrderFile(group)), loaded.join(''))
   }
-  await writeFile(join(root, LOAD_ORDER), `${loaded.join('\n')}\n`)
 }
 
 /** modules.dep (depmod(8)): module path -> paths that it needs, the one needed most deeply last. */
