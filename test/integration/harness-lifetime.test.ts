@@ -94,7 +94,7 @@ test('killed without warning, it leaves no process and no namespace', { skip }, 
   const namespace = await readlink(`/proc/${qemu}/ns/net`)
   assert.notEqual(namespace, await readlink('/proc/self/ns/net'))
   const told = async () => events.some((event) => event.type === 'pid' && event.pid > 1)
-  await eventually('its pid is told', told, 5)
+  await eventually('its pid is told', told, 15)
   outer.kill('SIGKILL')
   await eventually('every process is gone', async () => (await processesOf(runDir)).size === 0, 5)
   assert.equal(await populationOf(namespace), 0)
