@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import * as v from 'valibot'
 import { type Arch, canonicalArch } from './arch.ts'
 import { PlasmError } from './errors.ts'
+import { MANIFEST_MAX_BYTES } from './manifest-limits.ts'
 
 /** Roles an artifact can have in a boot set; `dtb-*` roles keep their own names. */
 export type ArtifactRole = 'kernel' | 'initramfs' | 'rootfs' | `dtb-${string}`
@@ -9,8 +10,7 @@ export type ArtifactRole = 'kernel' | 'initramfs' | 'rootfs' | `dtb-${string}`
 /** File name of the plain manifest beside the artifacts, and in URLs. */
 export const MANIFEST_FILE = 'manifest.json'
 
-/** Largest manifest that is read into memory, bytes. */
-export const MANIFEST_MAX_BYTES = 4 * 1024 * 1024
+export { MANIFEST_MAX_BYTES }
 
 /** Chunk size that `plasmd manifest generate` writes, bytes. */
 export const CHUNK_BYTES = 4 * 1024 * 1024
