@@ -2,14 +2,15 @@ import { chmod, lstat, readlink, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Arch } from '../service/arch.ts'
 import { PlasmError } from '../service/errors.ts'
-import { artifactsOf, MANIFEST_FILE, MANIFEST_MAX_BYTES } from '../service/manifest.ts'
+import { artifactsOf } from '../service/manifest.ts'
 import { storePaths } from '../service/store-layout.ts'
+import type { TrustPolicy } from '../service/trust-policy.ts'
 import { HANDOVER } from './handover-layout.ts'
+import { readManifestIn } from './manifest-file.ts'
 import { exists, incomingDirectory, publish, removeLeftovers, type StoredSet } from './publish.ts'
 import { keepRecord } from './record-file.ts'
-import { ensureDirectory, PUBLIC_FILE, readRegular } from './store-files.ts'
-import type { TrustPolicy } from './trust.ts'
-import { type VerifiedManifest, verify } from './verify.ts'
+import { ensureDirectory, PUBLIC_FILE } from './store-files.ts'
+import { type Situation, type VerifiedManifest, verify } from './verify.ts'
 
 export interface Expected {
   readonly channel: string
@@ -21,8 +22,14 @@ export interface Expected {
  * not read here; the self-check proves them (DESIGN decision 9).
  * @throws PlasmError `nothing-to-serve` | `handover-incomplete` (facts: `artifact`, `expected`, `found`) | what verify throws
  */
-export async function adopt(root: string, policy: TrustPolicy, expected: Expected): Promise<StoredSet> {
-  const set = (await adoptHandover(root, policy, expected)) ?? (await currentSet(root, policy, expected))
+export async function adopt(
+  root: string,
+  policy: TrustPolicy,
+  expected: Expected,
+  situation: Situation = {},
+): Promise<StoredSet> {
+  const set =
+    (await adoptHandover(root, policy, expected, situation)) ?? (await currentSet(root, policy, expected, situation))
   if (set) return set
   throw new PlasmError('nothing-to-serve', `nothing was handed over and ${root} holds no set for ${place(expected)}`, {
     facts: { store: root, channel: expected.channel, arch: expected.arch },
@@ -35,16 +42,16 @@ export async function currentSet(
   root: string,
   policy: TrustPolicy,
   expected: Expected,
+  situation: Situation = {},
 ): Promise<StoredSet | undefined> {
   const paths = storePaths(root)
   const link = paths.link(expected.channel, expected.arch)
   const target = await readlink(link).catch(() => undefined)
   if (target === undefined) return undefined
   const dir = resolve(dirname(link), target)
-  const file = join(dir, MANIFEST_FILE)
-  const bytes = dirname(dir) === paths.sets ? await readRegular(file, MANIFEST_MAX_BYTES) : undefined
-  if (!bytes) return undefined
-  return { verified: verify({ bytes, from: file }, policy, expected), dir }
+  const raw = dirname(dir) === paths.sets ? await readManifestIn(dir) : undefined
+  if (!raw) return undefined
+  return { verified: verify(raw, policy, expected, situation), dir }
 }
 
 /**
@@ -52,15 +59,19 @@ export async function currentSet(
  * initramfs among them loop-mounted. An agent that was killed half way goes on where it stopped: the manifest stays in the
  * handover directory until the set is published.
  */
-async function adoptHandover(root: string, policy: TrustPolicy, expected: Expected): Promise<StoredSet | undefined> {
+async function adoptHandover(
+  root: string,
+  policy: TrustPolicy,
+  expected: Expected,
+  situation: Situation,
+): Promise<StoredSet | undefined> {
   const paths = storePaths(root)
-  const file = join(paths.handover, HANDOVER.manifest)
-  const bytes = await readRegular(file, MANIFEST_MAX_BYTES)
-  if (!bytes) {
+  const raw = await readManifestIn(paths.handover)
+  if (!raw) {
     await removeLeftovers(root)
     return undefined
   }
-  const verified = verify({ bytes, from: file }, policy, expected)
+  const verified = verify(raw, policy, expected, situation)
   const home = paths.set(verified.digest)
   const incoming = incomingDirectory(root, basename(home))
   await removeLeftovers(root, incoming)
@@ -68,7 +79,7 @@ async function adoptHandover(root: string, policy: TrustPolicy, expected: Expect
   await moveArtifacts(paths.handover, dir, verified)
   const set = await publish(root, dir, verified)
   await keepRecord(root, join(paths.handover, HANDOVER.record))
-  await rm(file)
+  await rm(raw.from)
   return set
 }
 

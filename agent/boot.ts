@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asPlasmError, EXIT } from '../service/errors.ts'
+import { readTrustPolicy, type TrustPolicy } from '../service/trust-policy.ts'
 import { buildInfo } from '../service/version.ts'
 import { createCandidateLog } from './candidate-log.ts'
+import { clockProblem } from './clock.ts'
 import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
 import { type DiscoverOptions, discover } from './discover.ts'
 import { fetchManifests } from './fetch-manifests.ts'
 import { fetchSet } from './fetch-set.ts'
+import { readSeen, remember, STATE_DIRECTORY } from './freshness-file.ts'
 import { handOver } from './handover.ts'
 import { loadHttp, type TransferLimits } from './http-body.ts'
 import * as kexec from './kexec.ts'
@@ -18,7 +21,6 @@ import { type Choice, rank } from './rank.ts'
 import type { Reporter } from './report.ts'
 import { onlyAccepted, onlyAnswered } from './sift.ts'
 import { createStepRunner, type EventSink, type StepRunner } from './steps.ts'
-import { readTrustPolicy, type TrustPolicy } from './trust.ts'
 import { createWorkbench, type Workbench } from './workbench.ts'
 
 /** Where the new initrd is built: a tmpfs that init mounts for it. */
@@ -35,6 +37,8 @@ export interface BootParts {
   readonly sources?: ConfigSources
   readonly trustFile?: string
   readonly scratchDirectory?: string
+  /** What this machine remembers between boots. */
+  readonly stateDirectory?: string
   readonly kexecLoadDisabledFile?: string
   readonly discovery?: DiscoverOptions
   readonly transferLimits?: TransferLimits
@@ -104,9 +108,13 @@ async function attempt(attempts: Attempts): Promise<never> {
   const log = createCandidateLog(runner.emit)
   const candidates = await runner.step('discover', () => discover(config, readying(log.found), parts.discovery))
   const answered = await runner.step('manifests', async () =>
-    onlyAnswered(await fetchManifests(candidates, config), log),
+    onlyAnswered(await fetchManifests(candidates, config, policy), log),
   )
-  const accepted = await runner.step('verify', () => onlyAccepted(answered, policy, config, log))
+  const accepted = await runner.step('verify', async () =>
+    onlyAccepted(answered, policy, config, log, { seen: await readSeen(parts.stateDirectory ?? STATE_DIRECTORY) }),
+  )
+  const wrongClock = clockProblem(accepted[0]!.verified.manifest, policy, Date.now())
+  if (wrongClock) console.error(`plasm-agent: ${wrongClock}; set it`)
   const ranked = await runner.step('rank', () => rank(accepted, config.machine, failures))
   log.ranked(ranked.map(({ candidate }) => candidate))
   let last: unknown
@@ -167,8 +175,9 @@ async function bootFrom(
   )
   const handedOver = await runner.step(
     'handover',
-    () =>
-      handOver(
+    async () => {
+      if (config.mode !== 'private') await remember(parts.stateDirectory ?? STATE_DIRECTORY, verified)
+      return handOver(
         complete,
         workbench.files.kernel,
         makeRecord(candidate, verified, {
@@ -181,7 +190,8 @@ async function bootFrom(
           candidates: log.verdicts(),
           timings: runner.timings(),
         }),
-      ),
+      )
+    },
     about,
   )
   const loaded = await runner

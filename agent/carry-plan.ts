@@ -1,6 +1,7 @@
-import { artifactsOf, type Manifest } from '../service/manifest.ts'
+import { artifactsOf } from '../service/manifest.ts'
 import { HANDOVER, HANDOVER_DIR } from './handover-layout.ts'
 import { NEWC_DIRECTORY, NEWC_FILE, newcHeader, newcPadding, newcTrailer } from './newc.ts'
+import type { VerifiedManifest } from './verify.ts'
 
 /** The new initrd by offsets (DESIGN decision 5a), so that everything can be written in any order, once. */
 export interface CarryPlan {
@@ -19,20 +20,23 @@ const FILE_MODE = NEWC_FILE | 0o600
 const RECORD_INO = 0xffff
 
 /** @param prefixBytes from {@link prefixBytesOf}; padded to 4 when an initramfs of another length is the whole prefix */
-export function planCarry(prefixBytes: number, manifest: Manifest, manifestBytes: Uint8Array): CarryPlan {
+export function planCarry(
+  prefixBytes: number,
+  { manifest, bytes, file }: Pick<VerifiedManifest, 'manifest' | 'bytes' | 'file'>,
+): CarryPlan {
   const fixed: { offset: number; bytes: Uint8Array }[] = []
   const artifactOffset = new Map<string, number>()
   let offset = prefixBytes
   let ino = 1
-  const put = (bytes: Uint8Array) => {
-    if (bytes.length > 0) fixed.push({ offset, bytes })
-    offset += bytes.length
+  const put = (part: Uint8Array) => {
+    if (part.length > 0) fixed.push({ offset, bytes: part })
+    offset += part.length
   }
   put(Buffer.alloc(newcPadding(prefixBytes)))
   for (const directory of directories()) put(newcHeader({ ...directory, size: 0, ino: ino++ }))
-  put(newcHeader({ name: member(HANDOVER.manifest), mode: FILE_MODE, size: manifestBytes.length, ino: ino++ }))
-  put(manifestBytes)
-  put(Buffer.alloc(newcPadding(manifestBytes.length)))
+  put(newcHeader({ name: member(file), mode: FILE_MODE, size: bytes.length, ino: ino++ }))
+  put(bytes)
+  put(Buffer.alloc(newcPadding(bytes.length)))
   for (const { role, size_bytes } of artifactsOf(manifest)) {
     put(newcHeader({ name: member(role), mode: FILE_MODE, size: size_bytes, ino: ino++ }))
     artifactOffset.set(role, offset)

@@ -110,7 +110,9 @@ async function runHandover(directory: string, { json, ...options }: HandoverOpti
   }
 }
 
+const BAD_CONFIG = new Set(['config-invalid', 'trust-missing', 'trust-policy-invalid'])
+
 function exitCodeOf(code: string): number {
-  if (code === 'config-invalid' || code === 'trust-missing') return EXIT.badConfig
+  if (BAD_CONFIG.has(code)) return EXIT.badConfig
   return code === 'scratch-full' || code === 'unexpected' ? EXIT.failed : EXIT.badData
 }

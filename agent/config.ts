@@ -4,12 +4,12 @@ import { type Arch, hostArch } from '../service/arch.ts'
 import { PlasmError } from '../service/errors.ts'
 import { CHANNEL } from '../service/manifest.ts'
 import { STORE_ROOT } from '../service/store-layout.ts'
+import { readToml } from '../service/toml-file.ts'
 import type { Stage } from './events.ts'
 import { BOOT_PARAMETER, STAGE_PARAMETER } from './handover-layout.ts'
 import { parseCommandLine } from './kernel-command-line.ts'
 import { machineName } from './machine-name.ts'
 import { providerUrl, reportUrl } from './provider-url.ts'
-import { readToml } from './toml-file.ts'
 
 /** INTEROP: kernel command line. Absent is `local`; anything else is refused, never taken for a wider one. */
 export type PhaseMode = 'internet' | 'local' | 'private'
@@ -62,7 +62,7 @@ const tomlSchema = v.strictObject({
 
 /**
  * Reads the configuration: kernel command line before /etc/plasm/agent.toml before defaults (DESIGN: wire decisions). Trust
- * is not among it: see trust.ts.
+ * is not among it: see service/trust-policy.ts.
  * @throws PlasmError `config-invalid` (facts: `parameter`, or `file` and `field`)
  */
 export async function readConfig(sources: ConfigSources = {}): Promise<AgentConfig> {

@@ -1,24 +1,26 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, open, readFile, statfs } from 'node:fs/promises'
+import { type FileHandle, open, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { PlasmError } from '../service/errors.ts'
 import { artifactsOf, MANIFEST_FILE, type ManifestArtifact } from '../service/manifest.ts'
+import { readTrustPolicy } from '../service/trust-policy.ts'
 import { createReceiver } from './artifact-receiver.ts'
 import { budgetOf, estimatedSizes } from './budget.ts'
 import { completeSet } from './complete-set.ts'
 import { type ConfigSources, readConfig } from './config.ts'
+import { readSeen, STATE_DIRECTORY } from './freshness-file.ts'
 import { handOver } from './handover.ts'
 import { handoverParameters } from './kernel-command-line.ts'
 import { makeRecord, readBootId } from './make-record.ts'
+import { readManifestIn } from './manifest-file.ts'
 import { readMemory } from './memory.ts'
 import { providerUrl } from './provider-url.ts'
 import { createSetWriter, type SetWriter } from './set-writer.ts'
-import { readTrustPolicy } from './trust.ts'
 import { verify } from './verify.ts'
 
 export interface HandoverRequest {
-  /** Holds manifest.json and the artifacts, under their file names or their role names. */
+  /** Holds manifest.dsse.json or manifest.json and the artifacts, under their file names or their role names. */
   readonly directory: string
   /** The initrd to write. */
   readonly initrd: string
@@ -28,6 +30,7 @@ export interface HandoverRequest {
   readonly provider?: string
   readonly sources?: ConfigSources
   readonly trustFile?: string
+  readonly stateDirectory?: string
 }
 
 export interface HandoverResult {
@@ -52,11 +55,12 @@ export async function handover(request: HandoverRequest): Promise<HandoverResult
   const policy = await readTrustPolicy(request.trustFile)
   const directory = resolve(request.directory)
   const provider = request.provider === undefined ? undefined : providerUrl('--provider', request.provider)
-  const file = join(directory, MANIFEST_FILE)
-  const bytes = await readFile(file).catch((cause) => {
+  const raw = await readManifestIn(directory).catch((cause) => {
     throw missing(MANIFEST_FILE, directory, cause)
   })
-  const verified = verify({ bytes, from: file }, policy, config)
+  if (!raw) throw missing(MANIFEST_FILE, directory, undefined)
+  const seen = await readSeen(request.stateDirectory ?? STATE_DIRECTORY)
+  const verified = verify(raw, policy, config, { seen })
   const { bavail, bsize } = await statfs(dirname(resolve(request.initrd)))
   const writer = createSetWriter(verified, { initrd: request.initrd, kernel: request.kernel })
   try {
@@ -148,7 +152,7 @@ async function openArtifact(
 function missing(what: string, directory: string, cause: unknown): PlasmError {
   return new PlasmError('artifact-missing', `${what} is not in ${directory}`, {
     facts: { artifact: what, directory },
-    hint: 'name a directory that holds manifest.json and every artifact it lists',
+    hint: 'name a directory that holds manifest.dsse.json or manifest.json, and every artifact it lists',
     cause,
   })
 }

@@ -8,9 +8,11 @@
  */
 export const HANDOVER_DIR = 'var/lib/plasm/boot-artifacts/.handover'
 
-/** Fixed names inside the handover directory. An artifact lies under its role name (`kernel`, `initramfs`, …). */
+/**
+ * Fixed names inside the handover directory. An artifact lies under its role name (`kernel`, `initramfs`, …); the manifest
+ * lies there as the document that was verified, as `manifest.dsse.json` or `manifest.json`.
+ */
 export const HANDOVER = {
-  manifest: 'manifest.json',
   record: 'boot-record.json',
 } as const
 

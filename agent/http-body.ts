@@ -88,6 +88,10 @@ export async function readDocument(connection: ProviderConnection, path: string,
     response.body.on('error', () => {}).destroy()
     throw statusError(from, response.statusCode)
   }
+  if (Number(response.headers['content-length'] ?? 0) > limit) {
+    response.body.on('error', () => {}).destroy()
+    throw tooLong(from, limit)
+  }
   return broken(from, async () => {
     const parts: Buffer[] = []
     let bytes = 0

@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto'
 import { type FileHandle, lstat, open, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PlasmError } from '../service/errors.ts'
-import { artifactsOf, MANIFEST_FILE, MANIFEST_MAX_BYTES, type ManifestArtifact, setBytes } from '../service/manifest.ts'
+import { artifactsOf, MANIFEST_FILE, type ManifestArtifact, setBytes } from '../service/manifest.ts'
+import type { TrustPolicy } from '../service/trust-policy.ts'
 import type { Expected } from './adopt.ts'
+import type { SeenReleases } from './freshness.ts'
+import { readManifestIn } from './manifest-file.ts'
 import { incomingDirectory, publish, type StoredSet } from './publish.ts'
-import { ensureDirectory, openRegular, PUBLIC_FILE, readRegular, syncDirectory } from './store-files.ts'
-import type { TrustPolicy } from './trust.ts'
+import { ensureDirectory, openRegular, PUBLIC_FILE, syncDirectory } from './store-files.ts'
 import { type VerifiedManifest, verify } from './verify.ts'
 
 const COPY_BYTES = 1024 * 1024
@@ -26,6 +28,8 @@ export interface Store {
   readonly root: string
   readonly policy: TrustPolicy
   readonly expected: Expected
+  /** What this machine remembers of the releases it used, as it is now. */
+  readonly seen: () => Promise<SeenReleases>
 }
 
 /**
@@ -39,10 +43,9 @@ export async function takeIn(dir: string, store: Store, served: StoredSet | unde
   const found = await lstat(dir).catch(() => undefined)
   if (!found) return { outcome: 'incomplete', missing: 'the inbox' }
   refuseUnsafe(dir, found)
-  const file = join(dir, MANIFEST_FILE)
-  const bytes = await readRegular(file, MANIFEST_MAX_BYTES)
-  if (!bytes) return withoutManifest(dir)
-  const verified = verify({ bytes, from: file }, store.policy, store.expected)
+  const raw = await readManifestIn(dir)
+  if (!raw) return withoutManifest(dir)
+  const verified = verify(raw, store.policy, store.expected, { seen: await store.seen() })
   const unwanted = served && reasonToIgnore(verified, served.verified)
   if (unwanted) return { outcome: 'ignored', reason: unwanted }
   const artifacts = artifactsOf(verified.manifest)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { lstat, mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
+import { MANIFEST_FILE } from '../service/manifest.ts'
 import { storePaths } from '../service/store-layout.ts'
 import { PUBLIC_FILE, syncDirectory, writeWhole } from './store-files.ts'
 import type { VerifiedManifest } from './verify.ts'
@@ -34,10 +35,11 @@ export async function removeLeftovers(root: string, keep?: string): Promise<void
  * @param dir an incoming directory, or the set's own
  */
 export async function publish(root: string, dir: string, verified: VerifiedManifest): Promise<StoredSet> {
-  const { manifest, digest, bytes, file } = verified
+  const { manifest, digest, bytes, file, plain } = verified
   const paths = storePaths(root)
   const home = paths.set(digest)
-  await writeWhole(join(dir, file), bytes, PUBLIC_FILE)
+  await writeWhole(join(dir, MANIFEST_FILE), plain, PUBLIC_FILE)
+  if (file !== MANIFEST_FILE) await writeWhole(join(dir, file), bytes, PUBLIC_FILE)
   if (dir !== home) {
     // Only a set that was taken out of service can lie there already.
     await rm(home, { recursive: true, force: true })

@@ -9,7 +9,7 @@ export interface Choice {
 }
 
 /**
- * The order in which providers are tried: those that have not just failed, the newest release, booted machines before
+ * The order in which providers are tried: those that have not just failed, signed sets, the newest release, booted machines before
  * origins (peers spare the origin), and then each client in an order of its own, so that many clients spread.
  * @param machine this machine's name, the seed of its own order
  * @param failures base URL -> how often it failed in this boot so far
@@ -23,6 +23,7 @@ export function rank(
     const { url, generation } = choice.candidate
     const keys = [
       failures.get(url) ?? 0,
+      choice.verified.signedBy.length > 0 ? 0 : 1,
       -choice.verified.manifest.sequence,
       (generation ?? 0) >= 1 ? 0 : 1,
       jitter(machine, url),

@@ -1,8 +1,9 @@
+import { readTrustPolicy, type TrustPolicy } from '../service/trust-policy.ts'
 import { type Advertise, firstAddress, mdns } from './advertise-step.ts'
 import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
+import { STATE_DIRECTORY } from './freshness-file.ts'
 import { type Lock, takeLock } from './lock.ts'
 import type { SupervisionLimits } from './supervise.ts'
-import { readTrustPolicy, type TrustPolicy } from './trust.ts'
 
 /** Where the serve stage runs: the machine it is on, or what a test puts in its place. */
 export interface ServeSetting {
@@ -11,6 +12,8 @@ export interface ServeSetting {
   /** Status, logs and the pid of plasmd. */
   readonly runDirectory: string
   readonly releaseFile: string
+  /** What this machine remembers between boots. */
+  readonly stateDirectory: string
   /** Program, and arguments before `serve`. */
   readonly plasmd: readonly [string, ...string[]]
   readonly advertise: Advertise
@@ -25,6 +28,7 @@ export const THIS_MACHINE: ServeSetting = {
   trustFile: undefined,
   runDirectory: '/run/plasm',
   releaseFile: '/etc/plasm/release',
+  stateDirectory: STATE_DIRECTORY,
   plasmd: ['plasmd'],
   advertise: mdns,
   address: firstAddress,
@@ -38,7 +42,7 @@ export interface Told {
   readonly lock: Lock
 }
 
-/** @throws PlasmError `config-invalid` | `trust-missing` | `already-running` */
+/** @throws PlasmError `config-invalid` | `trust-missing` | `trust-policy-invalid` | `already-running` */
 export async function configure({ sources, trustFile }: ServeSetting): Promise<Told> {
   const config = await readConfig(sources)
   const policy = await readTrustPolicy(trustFile)

@@ -1,7 +1,9 @@
 import type { PlasmError } from '../service/errors.ts'
 import { asPlasmError } from '../service/errors.ts'
 import { currentSet } from './adopt.ts'
+import { readSeen } from './freshness-file.ts'
 import { type Inbox, watchInboxes } from './inbox.ts'
+import { outdated } from './outdated.ts'
 import { readRecord, recordFor, writeRecord } from './record-file.ts'
 import type { Served, Server } from './serve-server.ts'
 import { reportedError } from './steps.ts'
@@ -12,11 +14,11 @@ const LOOK_EVERY_MS = 5000
 const NEEDS_A_SET = new Set(['nothing-to-serve', 'handover-incomplete'])
 const NEEDS_PLASMD = new Set(['port-in-use', 'plasmd-fails'])
 
-export async function openInbox({ told, wake, log, run }: Server): Promise<Inbox> {
+export async function openInbox({ told, wake, log, run, setting }: Server): Promise<Inbox> {
   const { config, policy } = told
   return watchInboxes(
     config.inboxes,
-    { root: config.storeRoot, policy, expected: config },
+    { root: config.storeRoot, policy, expected: config, seen: () => readSeen(setting.stateDirectory) },
     {
       onChange: wake.wake,
       say: log.say,
@@ -31,7 +33,7 @@ export async function openInbox({ told, wake, log, run }: Server): Promise<Inbox
  * @returns why it no longer is, one sentence
  */
 export async function watchUntilLost(server: Server, inbox: Inbox, served: Served, address: string): Promise<string> {
-  const { stop, owner, wake, setting, selfCheck } = server
+  const { stop, owner, wake, setting, selfCheck, told } = server
   let checkedAt = performance.now()
   while (!stop.aborted) {
     const taken = await takeIn(server, inbox, served)
@@ -40,7 +42,11 @@ export async function watchUntilLost(server: Server, inbox: Inbox, served: Serve
     if (state !== 'running') return `plasmd is ${state}${lastExit ? `: ${lastExit}` : ''}`
     const now = setting.address()
     if (now !== address) return now ? `the address changed from ${address} to ${now}` : `the address ${address} is gone`
+    const expired = outdated(served.set.verified, told.policy)
+    if (expired) return expired
     if (performance.now() - checkedAt >= setting.recheckEvery) {
+      const superseded = outdated(served.set.verified, told.policy, await readSeen(setting.stateDirectory))
+      if (superseded) return superseded
       const failed = await selfCheck(served.set).then(() => undefined, asPlasmError)
       if (failed) return `${failed.message} [${failed.code}]`
       checkedAt = performance.now()

@@ -5,6 +5,7 @@ import { buildInfo } from '../service/version.ts'
 import { adopt } from './adopt.ts'
 import { advertiseSet } from './advertise-step.ts'
 import { SERVE_STEPS } from './events.ts'
+import { readSeen, remember } from './freshness-file.ts'
 import type { Inbox } from './inbox.ts'
 import { createLateSink } from './late-sink.ts'
 import { createLog } from './log.ts'
@@ -107,10 +108,10 @@ async function untilLost(server: Server, inbox: () => Promise<Inbox>): Promise<s
   }
 }
 
-async function adoptServed({ told, bootId, status }: Server): Promise<Served> {
+async function adoptServed({ told, bootId, status, setting }: Server): Promise<Served> {
   const { config, policy } = told
   const { storeRoot } = config
-  const set = await adopt(storeRoot, policy, config)
+  const set = await adopt(storeRoot, policy, config, { seen: await readSeen(setting.stateDirectory) })
   const record = recordFor(set, await readRecord(storeRoot), { ...config, bootId, directory: storeRoot })
   await writeProviderFile(storeRoot, record)
   status.serving({ set, record })
@@ -118,9 +119,10 @@ async function adoptServed({ told, bootId, status }: Server): Promise<Served> {
 }
 
 /** A stored file that is wrong is served to nobody: the set is taken out of service. */
-async function prove({ selfCheck, told, status }: Server, set: StoredSet): Promise<void> {
+async function prove({ selfCheck, told, status, setting }: Server, set: StoredSet): Promise<void> {
   try {
     await selfCheck(set)
+    await remember(setting.stateDirectory, set.verified)
   } catch (thrown) {
     const { code, facts } = asPlasmError(thrown)
     if (code === 'self-check-mismatch' && facts.where === 'disk') {

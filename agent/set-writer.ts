@@ -49,7 +49,7 @@ export function createSetWriter(
 
   const begin = (head: Buffer): CarryPlan => {
     const { initramfs } = verified.manifest.artifacts
-    const made = planCarry(prefixBytesOf(head, initramfs.size_bytes), verified.manifest, verified.bytes)
+    const made = planCarry(prefixBytesOf(head, initramfs.size_bytes), verified)
     options.onPlan?.(made)
     // A provider whose initramfs was not verified to its end may have made an earlier plan: none of it may stay.
     ftruncateSync(initrd.fd, 0)

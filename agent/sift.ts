@@ -1,10 +1,11 @@
 import { asPlasmError } from '../service/errors.ts'
+import type { TrustPolicy } from '../service/trust-policy.ts'
 import type { CandidateLog } from './candidate-log.ts'
 import type { AgentConfig } from './config.ts'
 import type { Answered, ManifestAnswer } from './fetch-manifests.ts'
+import { newestSigned } from './newest.ts'
 import type { Choice } from './rank.ts'
-import type { TrustPolicy } from './trust.ts'
-import { verify } from './verify.ts'
+import { type Situation, verify } from './verify.ts'
 
 /** The candidates that gave a manifest. @throws PlasmError the first one's failure when none did */
 export function onlyAnswered(answers: readonly ManifestAnswer[], log: CandidateLog): readonly Answered[] {
@@ -14,14 +15,26 @@ export function onlyAnswered(answers: readonly ManifestAnswer[], log: CandidateL
   })
 }
 
-/** The candidates whose manifest this image accepts. @throws PlasmError the first one's failure when none is */
+/**
+ * The candidates whose manifest this image accepts, and which are up to date among them.
+ * @throws PlasmError the first one's failure when none is
+ */
 export function onlyAccepted(
   answered: readonly Answered[],
   policy: TrustPolicy,
   config: Pick<AgentConfig, 'channel' | 'arch'>,
   log: CandidateLog,
+  situation: Situation = {},
 ): readonly Choice[] {
-  return sift(answered, log, ({ candidate, raw }) => ({ candidate, verified: verify(raw, policy, config) }))
+  const choices = sift(answered, log, ({ candidate, raw }) => ({
+    candidate,
+    verified: verify(raw, policy, config, situation),
+  }))
+  const refuseStale = newestSigned(choices)
+  return sift(choices, log, (choice) => {
+    refuseStale(choice)
+    return choice
+  })
 }
 
 function sift<From extends Pick<Answered, 'candidate'>, To>(

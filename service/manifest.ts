@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { type Arch, canonicalArch } from './arch.ts'
 import { PlasmError } from './errors.ts'
 import { MANIFEST_MAX_BYTES } from './manifest-limits.ts'
+import { type JsonValue, parseStrictJson } from './strict-json.ts'
 
 /** Roles an artifact can have in a boot set; `dtb-*` roles keep their own names. */
 export type ArtifactRole = 'kernel' | 'initramfs' | 'rootfs' | `dtb-${string}`
@@ -59,6 +60,8 @@ const manifestSchema = v.object({
   expires_at: timestamp,
   /** Rises with every release of a channel; a foreign plasmd's manifest has none and counts as 0. */
   sequence: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), 0),
+  /** Names of fields that a reader must know, as JWS's `crit` (RFC 7515, 4.1.11); what is not among them may be passed over. */
+  critical: v.optional(v.pipe(v.array(v.string()), v.minLength(1))),
   artifacts: v.record(v.pipe(v.string(), v.regex(ROLE, 'is not an artifact name')), artifactSchema),
 })
 
@@ -88,21 +91,38 @@ export function setBytes(manifest: Manifest): number {
   return artifactsOf(manifest).reduce((sum, artifact) => sum + artifact.size_bytes, 0)
 }
 
+/** Fields that the document has beside the schema's: readers pass over them. */
+const PASSED_OVER: readonly string[] = ['signatures', 'provider']
+const KNOWN: ReadonlySet<string> = new Set([...Object.keys(manifestSchema.entries), ...PASSED_OVER])
+
 /**
  * Parses a plain manifest and checks everything that can be checked without its signers.
  * @param bytes the document exactly as received
  * @throws PlasmError `manifest-too-large` | `manifest-invalid` (facts: `field`)
  */
 export function parseManifest(bytes: Uint8Array): Manifest {
-  if (bytes.byteLength > MANIFEST_MAX_BYTES) {
-    throw new PlasmError('manifest-too-large', `manifest is ${bytes.byteLength} bytes, ${MANIFEST_MAX_BYTES} at most`, {
-      facts: { bytes: bytes.byteLength, limit: MANIFEST_MAX_BYTES },
-    })
+  return check(parseJson(bytes))
+}
+
+/** {@link parseManifest} for the payload of an envelope, which says nothing of signatures and of who serves it. */
+export function parsePayload(bytes: Uint8Array): Manifest {
+  const document = parseJson(bytes)
+  for (const field of PASSED_OVER) {
+    if (Object.hasOwn(Object(document), field)) throw invalid(field, 'has no place in a signed manifest')
   }
-  const parsed = v.safeParse(manifestSchema, parseJson(bytes))
+  return check(document)
+}
+
+function check(document: JsonValue): Manifest {
+  const parsed = v.safeParse(manifestSchema, document)
   if (!parsed.success) {
     const issue = parsed.issues[0]
     throw invalid(v.getDotPath(issue) ?? '(document)', issue.message)
+  }
+  for (const [index, field] of (parsed.output.critical ?? []).entries()) {
+    if (!KNOWN.has(field)) throw invalid(`critical.${index}`, `names ${field}, which is not known here`)
+    if (!Object.hasOwn(Object(document), field))
+      throw invalid(`critical.${index}`, `names ${field}, which is not there`)
   }
   const arch = canonicalArch(parsed.output.arch)
   if (!arch) throw invalid('arch', `"${parsed.output.arch}" is not an architecture known here`)
@@ -118,14 +138,17 @@ export function parseManifest(bytes: Uint8Array): Manifest {
   return { ...parsed.output, arch, artifacts: { ...parsed.output.artifacts, kernel, initramfs } }
 }
 
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (cause) {
-    throw new PlasmError('manifest-invalid', `manifest is not JSON in UTF-8: ${(cause as Error).message}`, {
-      facts: { field: '(document)' },
-      cause,
+function parseJson(bytes: Uint8Array): JsonValue {
+  if (bytes.byteLength > MANIFEST_MAX_BYTES) {
+    throw new PlasmError('manifest-too-large', `manifest is ${bytes.byteLength} bytes, ${MANIFEST_MAX_BYTES} at most`, {
+      facts: { bytes: bytes.byteLength, limit: MANIFEST_MAX_BYTES },
     })
+  }
+  try {
+    return parseStrictJson(bytes, { maxBytes: MANIFEST_MAX_BYTES })
+  } catch (cause) {
+    const { message, facts } = cause as PlasmError
+    throw new PlasmError('manifest-invalid', `manifest: ${message}`, { facts, cause })
   }
 }
 

@@ -8,7 +8,8 @@ export const STORE_ROOT = '/var/lib/plasm/boot-artifacts'
  * reachable by a URL of its own.
  *
  *     <root>/<channel>/<arch>          relative symlink to ../.sets/<digest hex>
- *     <root>/.sets/<digest hex>/       one whole boot set: manifest.json and the artifacts under their file names
+ *     <root>/.sets/<digest hex>/       one whole boot set: manifest.json, manifest.dsse.json where it is
+ *                                      signed, and the artifacts under their file names
  *     <root>/.sets/.incoming-<id>/     a set being written; renamed when it is whole and synced
  *     <root>/.handover/                what kexec handed over, under fixed names: see agent/handover-layout.ts
  *     <root>/.provider.json            optional {"machine","generation"}: what `plasmd` adds to GET /status; absent on an origin

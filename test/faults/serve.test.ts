@@ -12,6 +12,7 @@ import { hostArch } from '../../service/arch.ts'
 import { storePaths } from '../../service/store-layout.ts'
 import { makeSet } from '../support/boot-set.ts'
 import { lives, makeServeMachine, putIntoInbox, type ServeMachine, until } from '../support/serve-machine.ts'
+import { makeKey, writePolicy } from '../support/trust.ts'
 
 /** What a loaded machine must not take for hung keeps its 15 s. */
 const QUICK = { backoffFirst: 100, backoffLast: 400 }
@@ -141,7 +142,8 @@ test('a handover that was cut short is refused and stays as it came', async (t) 
 })
 
 test('an unsigned set is refused where the image wants signatures', async (t) => {
-  const at = await machine(t, { trust: 'allow_unsigned = false\n' })
+  const at = await machine(t)
+  await writePolicy(join(at.directory, 'policy.toml'), [makeKey()])
   await at.handOver(makeSet())
   at.start()
   const failed = await at.event('step-failed')

@@ -6,6 +6,8 @@ import { type Arch, hostArch } from '../../service/arch.ts'
 /** A boot set small enough for tests, laid out as a real one. */
 export interface TestSet {
   readonly manifest: Buffer
+  /** manifest.dsse.json, where the set is signed. */
+  readonly envelope?: Buffer
   /** File name -> bytes; the manifest is not among them. */
   readonly files: Readonly<Record<string, Buffer>>
   /** Length of the initramfs's prefix. */

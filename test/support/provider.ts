@@ -46,6 +46,7 @@ export async function startProvider(
     const path = request.url ?? ''
     if (path === '/status' && about.status) return void response.end(JSON.stringify(about.status))
     if (path === `${base}manifest.json`) return void response.end(set.manifest)
+    if (path === `${base}manifest.dsse.json` && set.envelope) return void response.end(set.envelope)
     const file = path.startsWith(base) ? path.slice(base.length) : ''
     const bytes = set.files[file]
     if (!bytes) return void response.writeHead(404).end()

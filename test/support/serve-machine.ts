@@ -16,6 +16,7 @@ import { artifactsOf } from '../../service/manifest.ts'
 import { storePaths } from '../../service/store-layout.ts'
 import type { TestSet } from './boot-set.ts'
 import type { ServeProgram } from './serve-program.ts'
+import { TRUSTING } from './trust.ts'
 
 const REPO = resolve(import.meta.dirname, '../..')
 const WITHIN_MS = 20_000
@@ -91,16 +92,17 @@ export async function makeServeMachine(
     async handOver(set) {
       const { handover } = storePaths(store)
       await mkdir(handover, { recursive: true })
-      const verified = verify(
-        { bytes: set.manifest, from: 'test' },
-        { allowUnsigned: true },
-        { channel: 'stable', arch: hostArch() },
-      )
+      const raw = {
+        bytes: set.envelope ?? set.manifest,
+        from: 'test',
+        form: set.envelope ? 'signed' : 'plain',
+      } as const
+      const verified = verify(raw, TRUSTING, { channel: 'stable', arch: hostArch() })
       for (const { role, filename } of artifactsOf(verified.manifest)) {
         await writeFile(join(handover, role), set.files[filename]!, { mode: 0o600 })
       }
       await writeFile(join(handover, HANDOVER.record), JSON.stringify(recordOf(verified)), { mode: 0o600 })
-      await writeFile(join(handover, HANDOVER.manifest), set.manifest)
+      await writeFile(join(handover, verified.file), raw.bytes)
     },
     start({ supervision, recheckEvery = 30_000, through = [] } = {}) {
       const program: ServeProgram = {
@@ -114,6 +116,7 @@ export async function makeServeMachine(
           trustFile: at('policy.toml'),
           runDirectory,
           releaseFile: at('release'),
+          stateDirectory: at('state'),
           plasmd: [process.execPath, join(REPO, 'service/plasmd.ts')],
           supervision: { ...SUPERVISION_LIMITS, ...supervision },
           recheckEvery,
@@ -190,6 +193,7 @@ export async function putIntoInbox({ inbox }: ServeMachine, set: TestSet): Promi
   await mkdir(inbox, { recursive: true, mode: 0o700 })
   for (const [name, bytes] of Object.entries(set.files)) await writeFile(join(inbox, name), bytes)
   await writeFile(join(inbox, 'manifest.json'), set.manifest)
+  if (set.envelope) await writeFile(join(inbox, 'manifest.dsse.json'), set.envelope)
 }
 
 /** A zombie whose new parent does not reap it lives no more. */

@@ -48,7 +48,7 @@ test('a plan covers every byte of the new initrd once', () => {
   const bytes = makeSet().manifest
   const manifest = parseManifest(bytes)
   assert.equal(manifest.arch, hostArch())
-  const plan = planCarry(1002, manifest, bytes)
+  const plan = planCarry(1002, { manifest, bytes, file: 'manifest.json' })
   const spans = [
     { start: 0, end: plan.prefixBytes },
     ...plan.fixed.map(({ offset, bytes }) => ({ start: offset, end: offset + bytes.length })),

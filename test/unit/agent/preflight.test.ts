@@ -5,6 +5,7 @@ import { type PreflightFacts, preflight } from '../../../agent/preflight.ts'
 import { verify } from '../../../agent/verify.ts'
 import { hostArch } from '../../../service/arch.ts'
 import { makeSet } from '../../support/boot-set.ts'
+import { TRUSTING } from '../../support/trust.ts'
 
 const MIB = 1024 * 1024
 /** What an image built here weighs. */
@@ -40,8 +41,8 @@ test('a prefix that is the whole initramfs is counted once it is known', () => {
   })
 })
 
-const raw = { bytes: makeSet({ agentBytes: 1, kernelBytes: 1 }).manifest, from: 'test' }
-const { manifest } = verify(raw, { allowUnsigned: true }, { channel: 'stable', arch: hostArch() })
+const raw = { bytes: makeSet({ agentBytes: 1, kernelBytes: 1 }).manifest, from: 'test', form: 'plain' } as const
+const { manifest } = verify(raw, TRUSTING, { channel: 'stable', arch: hostArch() })
 const good: PreflightFacts = {
   kexecLoadDisabled: false,
   kexecProgram: '/sbin/kexec',

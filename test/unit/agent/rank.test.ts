@@ -4,11 +4,16 @@ import { type Choice, rank } from '../../../agent/rank.ts'
 import { verify } from '../../../agent/verify.ts'
 import { hostArch } from '../../../service/arch.ts'
 import { makeSet } from '../../support/boot-set.ts'
+import { TRUSTING } from '../../support/trust.ts'
 
 const manifests = new Map(
   [1, 2].map((sequence) => {
-    const raw = { bytes: makeSet({ sequence, agentBytes: 1, kernelBytes: 1 }).manifest, from: 'test' }
-    return [sequence, verify(raw, { allowUnsigned: true }, { channel: 'stable', arch: hostArch() })] as const
+    const raw = {
+      bytes: makeSet({ sequence, agentBytes: 1, kernelBytes: 1 }).manifest,
+      from: 'test',
+      form: 'plain',
+    } as const
+    return [sequence, verify(raw, TRUSTING, { channel: 'stable', arch: hostArch() })] as const
   }),
 )
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { parse } from 'smol-toml'
 import * as v from 'valibot'
-import { PlasmError } from '../service/errors.ts'
+import { PlasmError } from './errors.ts'
 
 /**
  * Reads a TOML file whose every key is known: a misspelt key must not become a default.

@@ -1,0 +1,79 @@
+import { PlasmError } from '../service/errors.ts'
+import type { Manifest } from '../service/manifest.ts'
+import type { TrustPolicy } from '../service/trust-policy.ts'
+
+/** The newest release of one channel and architecture that this machine has used. */
+export interface SeenRelease {
+  readonly sequence: number
+  /** Manifest digest. */
+  readonly digest: string
+}
+
+/** By `<channel>/<arch>`. */
+export type SeenReleases = ReadonlyMap<string, SeenRelease>
+
+export const NOTHING_SEEN: SeenReleases = new Map()
+
+/**
+ * Sequences above this are taken for a mistake or an attack: a machine that had once believed one would refuse every later
+ * release. Leaves room for a release a second, counted in seconds since 1970; milliseconds do not fit.
+ */
+export const SEQUENCE_MAX = 2 ** 40
+
+export const placeOf = ({ channel, arch }: Pick<Manifest, 'channel' | 'arch'>): string => `${channel}/${arch}`
+
+/** @param signed an unsigned document may claim any sequence: it is only held to the image's minimum */
+export interface Release {
+  readonly manifest: Manifest
+  readonly digest: string
+  readonly signed: boolean
+}
+
+/**
+ * A release never goes back (TUF calls it rollback), and is never two things under one number.
+ * @throws PlasmError `sequence-too-low` | `sequence-absurd` | `manifest-rollback` | `manifest-equivocation`, each with the
+ * facts `field`, `sequence` and what it was measured by
+ */
+export function checkSequence(release: Release, { minimumSequence }: TrustPolicy, seen: SeenReleases): void {
+  const { manifest, digest, signed } = release
+  const { sequence } = manifest
+  const about = { field: 'sequence', sequence }
+  if (sequence < minimumSequence) {
+    throw new PlasmError(
+      'sequence-too-low',
+      `its sequence ${sequence} is below ${minimumSequence}, the image's minimum`,
+      {
+        facts: { ...about, minimum: minimumSequence },
+        hint: 'publish a release with a higher sequence',
+      },
+    )
+  }
+  if (!signed) return
+  if (sequence > SEQUENCE_MAX) {
+    throw new PlasmError('sequence-absurd', `its sequence ${sequence} is above ${SEQUENCE_MAX}`, {
+      facts: { ...about, maximum: SEQUENCE_MAX },
+      hint: 'count releases, or seconds; after a stolen key, rotate it (docs/trust.md)',
+    })
+  }
+  const last = seen.get(placeOf(manifest))
+  if (!last) return
+  if (sequence < last.sequence) {
+    throw new PlasmError(
+      'manifest-rollback',
+      `its sequence ${sequence} is below ${last.sequence}, which was used here`,
+      {
+        facts: { ...about, seen: last.sequence },
+        hint: 'an old release is offered again: bring this provider up to date, or publish the old content as a new release',
+      },
+    )
+  }
+  if (sequence === last.sequence && digest !== last.digest) throw equivocation(sequence, digest, last.digest)
+}
+
+/** Two documents, both signed, under one number: the publisher made a mistake, or somebody else has the key. */
+export function equivocation(sequence: number, found: string, seen: string): PlasmError {
+  return new PlasmError('manifest-equivocation', `sequence ${sequence} was signed twice, as ${found} and as ${seen}`, {
+    facts: { field: 'sequence', sequence, found, seen },
+    hint: 'look who else has the signing key; then publish a release with a higher sequence (docs/trust.md)',
+  })
+}
