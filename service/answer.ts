@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Arch } from './arch.ts'
 import { answerFile } from './artifact-answer.ts'
 import { findSet, openArtifact, readDocument } from './boot-sets.ts'
+import { ENVELOPE_FILE } from './dsse.ts'
 import { PlasmError } from './errors.ts'
 import { findBlob } from './find-blob.ts'
 import { health } from './health.ts'
@@ -11,9 +12,6 @@ import { manifestOf } from './manifest-answer.ts'
 import { routeOf } from './route.ts'
 import type { Site } from './site.ts'
 import { about, status } from './status.ts'
-
-/** The signed document beside the artifacts (DESIGN decision 2), handed on byte for byte like the plain one. */
-const ENVELOPE_FILE = 'manifest.dsse.json'
 
 /**
  * Answers one request (INTEROP: provider HTTP API).

@@ -1,7 +1,17 @@
 import { readdir } from 'node:fs/promises'
 import { type Arch, archNames, canonicalArch } from './arch.ts'
 import { isServable, rolesOf } from './artifact-names.ts'
-import { CHANNEL, MANIFEST_FILE, MANIFEST_MAX_BYTES, type Manifest, parseManifest, sha256Of } from './manifest.ts'
+import { derivedManifest } from './derived-manifest.ts'
+import { ENVELOPE_FILE, ENVELOPE_MAX_BYTES, MANIFEST_PAYLOAD_TYPE, parseEnvelope } from './dsse.ts'
+import {
+  CHANNEL,
+  MANIFEST_FILE,
+  MANIFEST_MAX_BYTES,
+  type Manifest,
+  parseManifest,
+  parsePayload,
+  sha256Of,
+} from './manifest.ts'
 import { type OpenFile, openInside, resolveInside } from './open-inside.ts'
 
 /** Where one channel and arch is served from: a real directory, so that a link swapped meanwhile does not mix two sets. */
@@ -13,7 +23,9 @@ export interface SetDirectory {
 
 /** A manifest that lies in a set's directory. `manifest` is null where it is not a valid one; it is handed on all the same. */
 export interface StoredManifest {
+  /** What is served as manifest.json. */
   readonly bytes: Buffer
+  /** The manifest digest: of the payload where the set is signed. */
   readonly digest: string
   readonly manifest: Manifest | null
 }
@@ -45,7 +57,9 @@ export async function listSets(root: string): Promise<readonly SetDirectory[]> {
 /** Whether a client could boot from what lies there. */
 function isBootSet(files: readonly string[]): boolean {
   const roles = rolesOf(files).files
-  return files.includes(MANIFEST_FILE) || (roles.has('kernel') && roles.has('initramfs'))
+  return (
+    files.includes(MANIFEST_FILE) || files.includes(ENVELOPE_FILE) || (roles.has('kernel') && roles.has('initramfs'))
+  )
 }
 
 /** Names in a set's directory that may be served, sorted. */
@@ -74,17 +88,35 @@ export async function readDocument(root: string, set: SetDirectory, name: string
   const file = await openInside(root, set.path, name)
   if (!file) return undefined
   try {
-    if (file.size > MANIFEST_MAX_BYTES) return undefined
+    if (file.size > (name === ENVELOPE_FILE ? ENVELOPE_MAX_BYTES : MANIFEST_MAX_BYTES)) return undefined
     return await file.handle.readFile()
   } finally {
     await file.handle.close()
   }
 }
 
+/** The manifest of a set: what its envelope says where it has one, else manifest.json. Signatures are for clients to verify. */
 export async function readManifest(root: string, set: SetDirectory): Promise<StoredManifest | undefined> {
-  const bytes = await readDocument(root, set, MANIFEST_FILE)
-  if (!bytes) return undefined
-  return { bytes, digest: sha256Of(bytes), manifest: valid(bytes) }
+  const [envelope, plain] = await Promise.all([
+    readDocument(root, set, ENVELOPE_FILE),
+    readDocument(root, set, MANIFEST_FILE),
+  ])
+  const payload = envelope && payloadIn(envelope)
+  if (payload) {
+    return { bytes: plain ?? derivedManifest(payload), digest: sha256Of(payload), manifest: valid(payload) }
+  }
+  return plain && { bytes: plain, digest: sha256Of(plain), manifest: valid(plain) }
+}
+
+/** Undefined where a client would find no signed manifest in it. */
+function payloadIn(envelope: Uint8Array): Buffer | undefined {
+  try {
+    const { payload } = parseEnvelope(envelope, MANIFEST_PAYLOAD_TYPE)
+    parsePayload(payload)
+    return payload
+  } catch {
+    return undefined
+  }
 }
 
 function valid(bytes: Uint8Array): Manifest | null {

@@ -10,7 +10,8 @@ const EXPIRES_AFTER_DAYS = 30
 const UNVERSIONED = 'unversioned'
 
 /**
- * The manifest of a set: the file beside the artifacts byte for byte, or else one made from what lies there.
+ * The manifest of a set: the file beside the artifacts byte for byte, else the one that an envelope there holds, or else one
+ * made from what lies there.
  * @returns undefined where there is neither
  */
 export async function manifestOf(site: Site, set: SetDirectory, now = new Date()): Promise<Uint8Array | undefined> {
