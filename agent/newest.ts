@@ -1,5 +1,5 @@
 import { PlasmError } from '../service/errors.ts'
-import { equivocation } from './freshness.ts'
+import { equivocation } from '../service/freshness.ts'
 import type { Choice } from './rank.ts'
 
 /**

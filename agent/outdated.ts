@@ -1,7 +1,7 @@
+import { checkExpiry } from '../service/clock.ts'
 import { asPlasmError } from '../service/errors.ts'
+import { checkSequence, NOTHING_SEEN, type SeenReleases } from '../service/freshness.ts'
 import type { TrustPolicy } from '../service/trust-policy.ts'
-import { checkExpiry } from './clock.ts'
-import { checkSequence, NOTHING_SEEN, type SeenReleases } from './freshness.ts'
 import type { VerifiedManifest } from './verify.ts'
 
 /**

@@ -1,12 +1,12 @@
 import type { Arch } from '../service/arch.ts'
+import { checkExpiry } from '../service/clock.ts'
 import { derivedManifest } from '../service/derived-manifest.ts'
 import { ENVELOPE_FILE } from '../service/dsse.ts'
 import { PlasmError } from '../service/errors.ts'
+import { checkSequence, NOTHING_SEEN, type SeenReleases } from '../service/freshness.ts'
 import { MANIFEST_FILE, type Manifest, parseManifest, sha256Of } from '../service/manifest.ts'
 import { openSignedManifest } from '../service/signed-manifest.ts'
 import type { TrustPolicy } from '../service/trust-policy.ts'
-import { checkExpiry } from './clock.ts'
-import { checkSequence, NOTHING_SEEN, type SeenReleases } from './freshness.ts'
 
 /** A manifest as it came, from a provider or a file. */
 export interface RawManifest {

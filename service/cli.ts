@@ -11,6 +11,12 @@ Examples:
       serves site/<channel>/<arch>/ on port 8080 and advertises it by mDNS
   plasmd manifest generate site/stable/x86_64
       writes site/stable/x86_64/manifest.json for the kernel and initramfs that lie there
+  plasmd keygen release --out ~/keys
+      makes release.key, which signs, and release.pub, which images trust
+  plasmd manifest sign site/stable/x86_64 --key ~/keys/release.key
+      writes site/stable/x86_64/manifest.dsse.json, or adds a signature to it
+  plasmd manifest verify http://192.168.1.10:8080/stable/x86_64 --policy trust/policy.toml
+      says which keys signed, which did not count and why
   plasmd provider status --addr http://192.168.1.10:8080
 
 Exit codes: 0 done, 1 failed, 2 usage, 65 bad data, 69 out of reach or taken, 78 bad configuration.
@@ -28,6 +34,16 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   'address-invalid': EXIT.usage,
   'unknown-arch': EXIT.usage,
   'place-unknown': EXIT.usage,
+  'already-signed': EXIT.badData,
+  'config-invalid': EXIT.badConfig,
+  'envelope-differs': EXIT.badData,
+  'envelope-invalid': EXIT.badData,
+  'json-invalid': EXIT.badData,
+  'key-invalid': EXIT.badConfig,
+  'manifest-missing': EXIT.badData,
+  'sequence-absurd': EXIT.badData,
+  'trust-missing': EXIT.badConfig,
+  'trust-policy-invalid': EXIT.badConfig,
 }
 
 /** Runs `plasmd` with the arguments after its name. @returns the exit code */
@@ -82,8 +98,31 @@ function program(done: (code: number) => void): Command {
       })
   }
   plasmd
-    .command('manifest')
-    .description('make the documents that describe a boot set')
+    .command('keygen')
+    .description('make a key that signs boot sets: <name>.key and <name>.pub; prints its id for the trust policy')
+    .argument('<name>', 'file name without .key', asArgument(parseName))
+    .option('-o, --out <dir>', 'where to write them', '.')
+    .action(async (name, options) => done(await (await import('./trust-command.ts')).keygenCommand(name, options)))
+  const manifest = plasmd.command('manifest').description('make, sign and check the documents that describe a boot set')
+  manifest
+    .command('sign <where>')
+    .description('sign the manifest of a directory or file: writes manifest.dsse.json, or adds a signature to it')
+    .requiredOption('-k, --key <file>', 'private key from `plasmd keygen`')
+    .action(async (where, options) => done(await (await import('./trust-command.ts')).signCommand(where, options)))
+  manifest
+    .command('verify <where>')
+    .description(
+      'say whether machines with a trust policy would boot what lies in a directory, file or URL, and why not',
+    )
+    .option('--policy <file>', 'trust policy, with keys/*.pub beside it; by default /etc/plasm/trust/policy.toml')
+    .option('--json', 'print JSON', false)
+    .action(async (where, options) => done(await (await import('./trust-command.ts')).verifyCommand(where, options)))
+  manifest
+    .command('show <where>')
+    .description('print what the manifest of a directory, file or URL says, without verifying it')
+    .option('--json', 'print JSON', false)
+    .action(async (where, options) => done(await (await import('./trust-command.ts')).showCommand(where, options)))
+  manifest
     .command('generate <dir>')
     .description('write <dir>/manifest.json for the artifacts in a directory')
     .option('-c, --channel <channel>', "channel; by default the directory's parent's name", asArgument(parseChannel))
@@ -109,6 +148,11 @@ function program(done: (code: number) => void): Command {
 function parseChannel(text: string): string {
   if (!CHANNEL.test(text)) throw new Error('is not a channel: lower-case letters, digits, dots, dashes, underscores')
   return text
+}
+
+function parseName(text: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text)) return text
+  throw new Error('is no name for a key: letters, digits, dots, dashes, underscores')
 }
 
 function parsePort(text: string): number {

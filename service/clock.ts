@@ -1,6 +1,6 @@
-import { PlasmError } from '../service/errors.ts'
-import type { Manifest } from '../service/manifest.ts'
-import type { TrustPolicy } from '../service/trust-policy.ts'
+import { PlasmError } from './errors.ts'
+import type { Manifest } from './manifest.ts'
+import type { TrustPolicy } from './trust-policy.ts'
 
 /** A clock so far ahead of a release's making is more likely wrong than right. */
 const FAR_AHEAD_MS = 10 * 365 * 24 * 3600 * 1000

@@ -1,6 +1,6 @@
-import { PlasmError } from '../service/errors.ts'
-import type { Manifest } from '../service/manifest.ts'
-import type { TrustPolicy } from '../service/trust-policy.ts'
+import { PlasmError } from './errors.ts'
+import type { Manifest } from './manifest.ts'
+import type { TrustPolicy } from './trust-policy.ts'
 
 /** The newest release of one channel and architecture that this machine has used. */
 export interface SeenRelease {

@@ -1,7 +1,8 @@
 import type { Arch } from './arch.ts'
+import { ENVELOPE_FILE } from './dsse.ts'
 import { EXIT, PlasmError } from './errors.ts'
 import { sha256Of } from './manifest.ts'
-import { generateManifest, nextSequence, placeOf, writeManifestFile } from './publish.ts'
+import { generateManifest, nextSequence, placeOf, removeOldEnvelope, writeManifestFile } from './publish.ts'
 
 const DAY_MS = 24 * 3600 * 1000
 
@@ -26,6 +27,9 @@ export async function generateCommand(dir: string, options: GenerateOptions): Pr
     createdAt,
     expiresAt: new Date(createdAt.getTime() + options.expiresDays * DAY_MS),
   })
+  if (await removeOldEnvelope(dir, bytes)) {
+    process.stderr.write(`removed ${dir}/${ENVELOPE_FILE}, which was about the manifest before: sign this one\n`)
+  }
   await writeManifestFile(dir, bytes)
   process.stdout.write(`${sha256Of(bytes)}\n`)
   return EXIT.ok

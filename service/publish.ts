@@ -2,6 +2,8 @@ import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { type Arch, canonicalArch } from './arch.ts'
 import { rolesOf } from './artifact-names.ts'
+import { payloadOf } from './derived-manifest.ts'
+import { ENVELOPE_FILE, MANIFEST_PAYLOAD_TYPE, parseEnvelope } from './dsse.ts'
 import { PlasmError } from './errors.ts'
 import { CHANNEL, MANIFEST_FILE, parseManifest } from './manifest.ts'
 import { type DescribedArtifact, digestFile, manifestDocument } from './manifest-document.ts'
@@ -59,9 +61,9 @@ async function readDirectory(dir: string): Promise<string[]> {
   }
 }
 
-/** Writes DIR/manifest.json so that a reader sees the old one or the new one, and power loss leaves one of them. */
-export async function writeManifestFile(dir: string, bytes: Uint8Array): Promise<void> {
-  const partial = join(dir, `.${MANIFEST_FILE}.${process.pid}.tmp`)
+/** Writes DIR/manifest.json, or another document beside it, so that a reader sees the old one or the new one, and power loss leaves one of them. */
+export async function writeManifestFile(dir: string, bytes: Uint8Array, name: string = MANIFEST_FILE): Promise<void> {
+  const partial = join(dir, `.${name}.${process.pid}.tmp`)
   try {
     const handle = await open(partial, 'w', 0o644)
     try {
@@ -70,13 +72,33 @@ export async function writeManifestFile(dir: string, bytes: Uint8Array): Promise
     } finally {
       await handle.close()
     }
-    await rename(partial, join(dir, MANIFEST_FILE))
+    await rename(partial, join(dir, name))
   } catch (thrown) {
     await rm(partial, { force: true })
     throw thrown
   }
   const directory = await open(dir)
   await directory.sync().finally(() => directory.close())
+}
+
+/**
+ * Removes an envelope that is about another manifest than this one: it would be served beside artifacts that it does not
+ * describe. @returns whether there was one
+ */
+export async function removeOldEnvelope(dir: string, plain: Uint8Array): Promise<boolean> {
+  const file = join(dir, ENVELOPE_FILE)
+  const bytes = await readFile(file).catch(() => undefined)
+  if (!bytes || isAbout(bytes, payloadOf(plain))) return false
+  await rm(file)
+  return true
+}
+
+function isAbout(envelope: Uint8Array, payload: Buffer): boolean {
+  try {
+    return parseEnvelope(envelope, MANIFEST_PAYLOAD_TYPE).payload.equals(payload)
+  } catch {
+    return false
+  }
 }
 
 /** One more than the manifest that is there already, or 1. */
