@@ -14,12 +14,16 @@ const STATE_MAX_BYTES = 64 * 1024
 
 const stateSchema = v.strictObject({
   version: v.literal(1),
-  channels: v.record(
-    v.string(),
-    v.strictObject({
-      sequence: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-      digest: v.pipe(v.string(), v.regex(/^sha256:[0-9a-f]{64}$/, 'is not sha256:<64 hex digits>')),
-    }),
+  // An array would pass for an empty record.
+  channels: v.pipe(
+    v.custom<object>((value) => !Array.isArray(value), 'is a list'),
+    v.record(
+      v.string(),
+      v.strictObject({
+        sequence: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+        digest: v.pipe(v.string(), v.regex(/^sha256:[0-9a-f]{64}$/, 'is not sha256:<64 hex digits>')),
+      }),
+    ),
   ),
 })
 
