@@ -9,7 +9,7 @@ import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
 import { type DiscoverOptions, discover } from './discover.ts'
 import { fetchManifests } from './fetch-manifests.ts'
 import { fetchSet } from './fetch-set.ts'
-import { readSeen, remember, STATE_DIRECTORY } from './freshness-file.ts'
+import { readSeen, STATE_DIRECTORY } from './freshness-file.ts'
 import { handOver } from './handover.ts'
 import { loadHttp, type TransferLimits } from './http-body.ts'
 import * as kexec from './kexec.ts'
@@ -111,7 +111,10 @@ async function attempt(attempts: Attempts): Promise<never> {
     onlyAnswered(await fetchManifests(candidates, config, policy), log),
   )
   const accepted = await runner.step('verify', async () =>
-    onlyAccepted(answered, policy, config, log, { seen: await readSeen(parts.stateDirectory ?? STATE_DIRECTORY) }),
+    onlyAccepted(answered, policy, config, log, {
+      seen: await readSeen(parts.stateDirectory ?? STATE_DIRECTORY),
+      failures,
+    }),
   )
   const wrongClock = clockProblem(accepted[0]!.verified.manifest, policy, Date.now())
   if (wrongClock) console.error(`plasm-agent: ${wrongClock}; set it`)
@@ -175,9 +178,8 @@ async function bootFrom(
   )
   const handedOver = await runner.step(
     'handover',
-    async () => {
-      if (config.mode !== 'private') await remember(parts.stateDirectory ?? STATE_DIRECTORY, verified)
-      return handOver(
+    () =>
+      handOver(
         complete,
         workbench.files.kernel,
         makeRecord(candidate, verified, {
@@ -190,8 +192,7 @@ async function bootFrom(
           candidates: log.verdicts(),
           timings: runner.timings(),
         }),
-      )
-    },
+      ),
     about,
   )
   const loaded = await runner

@@ -20,7 +20,8 @@ does not return. When no provider works it says why, waits, and tries again for 
 Exit codes: 78 the configuration or the trust policy is wrong.`
 
 const HANDOVER_HELP = `
-For an init that downloads and kexecs by itself. DIR holds manifest.json and the artifacts; every digest is checked. The
+For an init that downloads and kexecs by itself. DIR holds manifest.dsse.json or manifest.json,
+and the artifacts; signatures and every digest are checked. The
 initrd written carries the whole set, so that the booted machine can serve it on. Standard output has one line: what to
 append to the next kernel's command line.
 

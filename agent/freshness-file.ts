@@ -46,7 +46,10 @@ export async function readSeen(directory: string): Promise<SeenReleases> {
   throw invalid(file, v.getDotPath(issue) ?? '(document)', issue.message)
 }
 
-/** Notes a release as used. Only what was signed counts, and only a higher sequence; without the directory nothing is noted. */
+/**
+ * Notes a release as used, once it has proven itself: one that does not come up must not shut out the one before it. Only what was signed counts, and only a higher sequence; without the directory nothing
+ * is noted.
+ */
 export async function remember(directory: string, { manifest, digest, signedBy }: VerifiedManifest): Promise<void> {
   if (signedBy.length === 0 || !(await isDirectory(directory))) return
   const seen = await readSeen(directory)

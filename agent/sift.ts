@@ -24,13 +24,13 @@ export function onlyAccepted(
   policy: TrustPolicy,
   config: Pick<AgentConfig, 'channel' | 'arch'>,
   log: CandidateLog,
-  situation: Situation = {},
+  situation: Situation & { readonly failures?: ReadonlyMap<string, number> } = {},
 ): readonly Choice[] {
   const choices = sift(answered, log, ({ candidate, raw }) => ({
     candidate,
     verified: verify(raw, policy, config, situation),
   }))
-  const refuseStale = newestSigned(choices)
+  const refuseStale = newestSigned(choices, situation.failures)
   return sift(choices, log, (choice) => {
     refuseStale(choice)
     return choice

@@ -4,6 +4,9 @@ import { type Manifest, parsePayload, sha256Of } from './manifest.ts'
 import { judgeSignatures, type SignatureVerdict, verdictLine } from './signatures.ts'
 import type { TrustPolicy } from './trust-policy.ts'
 
+/** A console is read by people, and an emulated one is slow. */
+const LINES_SHOWN = 3
+
 /** A manifest out of an envelope that enough trusted keys signed. Says nothing about its age. */
 export interface SignedManifest {
   readonly manifest: Manifest
@@ -36,9 +39,11 @@ export function openSignedManifest(
 function refused(threshold: number, signedBy: readonly string[], verdicts: readonly SignatureVerdict[]): PlasmError {
   const lines = verdicts.map(verdictLine)
   const counted = signedBy.length
+  const shown =
+    lines.length > LINES_SHOWN ? [...lines.slice(0, LINES_SHOWN), `and ${lines.length - LINES_SHOWN} more`] : lines
   return new PlasmError(
     'signature-refused',
-    `${counted} of ${threshold} signatures that this image wants count (${lines.join('; ')})`,
+    `${counted} of ${threshold} signatures that this image wants count (${shown.join('; ')})`,
     {
       facts: { field: 'signatures', threshold, counted, verdicts: lines },
       hint: 'who serves this is no mirror of your publisher, or the image has other keys: `plasmd manifest verify` tells more',

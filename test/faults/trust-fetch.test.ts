@@ -4,8 +4,6 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { hostArch } from '../../service/arch.ts'
-import { sha256Of } from '../../service/manifest.ts'
 import { type BootMachine, makeMachine } from '../support/boot-machine.ts'
 import { makeSet, type TestSet } from '../support/boot-set.ts'
 import { startProvider } from '../support/provider.ts'
@@ -72,13 +70,34 @@ for (const given of TRUST_CASES) {
   })
 }
 
-test('a release that is booted is remembered, and the one before it is refused from then on', async (t) => {
-  const set = signSet(makeSet({ sequence: 9 }), ada)
-  const provider = await startProvider(set)
+test('a release that was only fetched is not remembered: it may not come up', async (t) => {
+  const provider = await startProvider(signSet(makeSet({ sequence: 9 }), ada))
   const machine = await machineFor(provider.url)
   await startBoot(t, machine, [provider]).event(({ type }) => type === 'kexec')
-  const digest = sha256Of(Buffer.from(JSON.parse(set.envelope.toString()).payload, 'base64'))
-  assert.deepEqual(JSON.parse(await state(machine)).channels, { [`stable/${hostArch()}`]: { sequence: 9, digest } })
+  assert.equal(await state(machine), SEEN)
+})
+
+test('nothing on the kernel command line widens what the image trusts', async (t) => {
+  const provider = await startProvider(makeSet({ sequence: 6 }))
+  const widening = 'phase.allow_unsigned=true plasm.trust=/tmp plasm.threshold=0 allow_unsigned=true NODE_OPTIONS=-v'
+  const machine = await machineFor(`${provider.url} ${widening}`)
+  await startBoot(t, machine, [provider]).event(({ type }) => type === 'step-failed')
+  assert.equal(failure(machine).error.code, 'unsigned-refused')
+})
+
+test('who hands on the newest envelope and broken artifacts does not shut out an honest mirror', async (t) => {
+  const older = signSet(makeSet({ sequence: 7 }), ada)
+  const liar = await startProvider(signSet(makeSet({ sequence: 8 }), ada), {
+    misbehave({ bytes, response }) {
+      response.writeHead(200, { 'content-length': bytes.length }).end(Buffer.alloc(bytes.length))
+      return true
+    },
+  })
+  const honest = await startProvider(older)
+  const machine = await machineFor(`${liar.url},${honest.url}`)
+  await startBoot(t, machine, [liar, honest]).event(({ type }) => type === 'kexec')
+  await carries(machine, older)
+  assert.deepEqual(machine.failures(), [{ step: 'fetch', code: 'chunk-digest-mismatch', provider: liar.url }])
 })
 
 test('of an honest provider and a liar, the honest one is booted from and the liar is named', async (t) => {

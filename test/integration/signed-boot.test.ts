@@ -139,6 +139,26 @@ test('the envelope is served on byte for byte, and a plain manifest made of it f
   )
 })
 
+test('the envelope of generation 5 is the origin’s, byte for byte', async (t) => {
+  const set = signSet(makeSet({ sequence: 3 }), key)
+  const origin = await startProvider(set)
+  let url = origin.url
+  for (let generation = 1; generation <= 5; generation += 1) {
+    const machine = await makeMachine(`phase.provider=${url}`)
+    await writePolicy(machine.parts.trustFile!, [key])
+    await startBoot(t, machine, generation === 1 ? [origin] : []).event(({ type }) => type === 'kexec')
+    const { initrd } = await machine.loaded()
+    const envelope = await carriedEnvelope(initrd, set.prefixBytes, machine.directory)
+    const at = await signedMachine(t)
+    await at.handOver({ ...set, envelope })
+    at.start()
+    await at.event('ready')
+    url = at.url
+  }
+  const last = await fetch(`${url}/stable/${hostArch()}/manifest.dsse.json`)
+  assert.deepEqual(Buffer.from(await last.arrayBuffer()), set.envelope)
+})
+
 test('a machine stops advertising a set that expires while it serves', async (t) => {
   const at = await signedMachine(t)
   const expires = new Date(Date.now() + 6000).toISOString()
