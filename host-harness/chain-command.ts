@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
-import { relative } from 'node:path'
+import { join, relative } from 'node:path'
 import { EXIT, PlasmError } from '../service/errors.ts'
 import { guestPlace } from './addresses.ts'
 import type { ChainOptions, ChainSpec } from './chain-spec.ts'
@@ -36,7 +36,7 @@ export async function chainCommand(options: ChainOptions, json: boolean): Promis
       const result = await runAndShow(spec, interrupt.signal, print, say)
       return result.ok ? EXIT.ok : interrupt.signal.aborted ? EXIT_INTERRUPTED : EXIT.failed
     } finally {
-      await rm(spec.publishedDir, { recursive: true, force: true })
+      for (const images of ['published', 'media']) await rm(join(runDir, images), { recursive: true, force: true })
     }
   } catch (thrown) {
     print({ ok: false, arch: options.arch, accel: null, setBytes: 0, generations: [], error: chainError(thrown) })

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Arch } from '../service/arch.ts'
-import { MANIFEST_FILE, type Manifest, parseManifest, setBytes, sha256Of } from '../service/manifest.ts'
+import { ENVELOPE_FILE, MANIFEST_PAYLOAD_TYPE, parseEnvelope } from '../service/dsse.ts'
+import { MANIFEST_FILE, type Manifest, parseManifest, parsePayload, setBytes, sha256Of } from '../service/manifest.ts'
 import type { ChainResult } from './result.ts'
 
 /** `all`: every provider goes on serving. `last`: once a machine is ready, everything before it is stopped. */
@@ -12,6 +13,8 @@ export interface ChainOptions {
   readonly arch: Arch
   readonly memoryMiB: number
   readonly providers: ProvidersLeft
+  /** For tests: publish without a signature, and boot images that take unsigned sets. */
+  readonly unsigned: boolean
   /** Leave the machines up after the result, until interrupted. */
   readonly keep: boolean
 }
@@ -51,12 +54,22 @@ export type Emit = (event: ChainEvent) => void
 export interface PublishedSet {
   readonly manifest: Manifest
   readonly manifestDigest: string
+  /** What every machine must hand on byte for byte: the envelope, or the plain manifest where nobody signed. */
+  readonly document: { readonly file: string; readonly hash: string }
   readonly manifestBytes: number
   readonly setBytes: number
 }
 
-export async function readPublishedSet({ publishedDir, channel, arch }: ChainSpec): Promise<PublishedSet> {
-  const bytes = await readFile(join(publishedDir, channel, arch, MANIFEST_FILE))
-  const manifest = parseManifest(bytes)
-  return { manifest, manifestDigest: sha256Of(bytes), manifestBytes: bytes.length, setBytes: setBytes(manifest) }
+export async function readPublishedSet({ publishedDir, channel, arch, unsigned }: ChainSpec): Promise<PublishedSet> {
+  const file = unsigned ? MANIFEST_FILE : ENVELOPE_FILE
+  const bytes = await readFile(join(publishedDir, channel, arch, file))
+  const payload = unsigned ? bytes : parseEnvelope(bytes, MANIFEST_PAYLOAD_TYPE).payload
+  const manifest = unsigned ? parseManifest(bytes) : parsePayload(payload)
+  return {
+    manifest,
+    manifestDigest: sha256Of(payload),
+    document: { file, hash: sha256Of(bytes) },
+    manifestBytes: bytes.length,
+    setBytes: setBytes(manifest),
+  }
 }

@@ -47,6 +47,7 @@ async function main(argv: readonly string[]): Promise<number> {
         .choices(['all', 'last'])
         .default('all'),
     )
+    .option('--unsigned', 'for tests: publish without a signature, and boot images that take unsigned sets', false)
     .option('--json', 'print the result as one JSON object', false)
     .option('--keep', 'leave the machines up after the result, until Ctrl-C', false)
     .addHelpText('after', CHAIN_HELP)

@@ -26,12 +26,19 @@ export async function prepare(options: ChainOptions, runDir: string, signal: Abo
   await checkPrograms([MACHINE_ARCHES[arch].program, 'unshare', 'setpriv', 'nsenter', 'ip', 'nft', 'dnsmasq'])
   checkMemory(options)
   await images(['build', '--arch', arch, '--channel', CHANNEL], signal)
-  const mediaDir = join(ROOT, 'build/images', CHANNEL, arch)
-  const media = parseManifest(await readFile(join(mediaDir, MANIFEST_FILE)))
+  const built = join(ROOT, 'build/images', CHANNEL, arch)
+  const { sequence } = parseManifest(await readFile(join(built, MANIFEST_FILE)))
+  const publish = async (name: string, release: string, number: number) => {
+    const out = join(runDir, name)
+    const trust = options.unsigned ? ['--unsigned'] : []
+    const about = ['--release', release, '--sequence', String(number), ...trust]
+    await images(['publish', '--arch', arch, '--channel', CHANNEL, '--out', out, ...about], signal)
+    return out
+  }
   const nonce = `run-${randomBytes(12).toString('hex')}`
-  const publishedDir = join(runDir, 'published')
-  const release = ['--release', nonce, '--sequence', String(media.sequence + 1)]
-  await images(['publish', '--arch', arch, '--channel', CHANNEL, '--out', publishedDir, ...release], signal)
+  const publishedDir = await publish('published', nonce, sequence + 1)
+  // The images that are built take signed sets only; others are made for this run.
+  const mediaDir = options.unsigned ? join(await publish('media', 'media', sequence), CHANNEL, arch) : built
   return { ...options, channel: CHANNEL, runDir, mediaDir, publishedDir, nonce }
 }
 

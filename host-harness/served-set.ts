@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto'
 import { request } from 'undici'
-import { artifactsOf, MANIFEST_FILE } from '../service/manifest.ts'
+import { artifactsOf } from '../service/manifest.ts'
 import type { PublishedSet } from './chain-spec.ts'
 
 const DOWNLOAD_WITHIN_MS = 120_000
 
 /**
- * Downloads manifest and artifacts from a machine and compares them with what was published.
+ * Downloads the manifest document and the artifacts from a machine and compares them with what was published.
  * @param base `http://address:port`
  * @returns what differs, one sentence each; empty when it serves the same set
  */
 export async function servedSetDifferences(
   base: string,
-  { manifest, manifestDigest }: PublishedSet,
+  { manifest, document }: PublishedSet,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const directory = `${base}/${manifest.channel}/${manifest.arch}`
   const wanted = [
-    { filename: MANIFEST_FILE, hash: manifestDigest },
+    { filename: document.file, hash: document.hash },
     ...artifactsOf(manifest).map(({ filename, hash }) => ({ filename, hash })),
   ]
   const differences: string[] = []

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { execa } from 'execa'
 import type { Arch } from '../service/arch.ts'
+import { checkoutTrust, signManifest, type Trust } from './checkout-trust.ts'
 import { BUILD, EPOCH, emptyDir, exists, progress, REPOSITORY } from './files.ts'
 import { buildInitramfs } from './initramfs.ts'
 import { type Inputs, readInputs, writeInputs } from './inputs.ts'
@@ -17,11 +18,14 @@ export interface BuildOptions {
   readonly locked: string | undefined
   /** Take the current version of every package, not those of the last build, and build even when nothing changed. */
   readonly refresh: boolean
+  /** The checkout's own where absent. */
+  readonly trust?: Trust
 }
 
 /**
- * Leaves `<out>/<channel>/<arch>/{kernel,initramfs,manifest.json,inputs.json}`. Does nothing when the sources, the lock file
- * and the locked inputs are the same as last time.
+ * Leaves `<out>/<channel>/<arch>/{kernel,initramfs,manifest.json,manifest.dsse.json,inputs.json}`, without the envelope where
+ * there is no key to sign it. Does nothing when the sources, the lock file, the trust and the locked inputs are the same as
+ * last time.
  * @returns whether anything was built
  */
 export async function buildImages(options: BuildOptions): Promise<boolean> {
@@ -29,17 +33,23 @@ export async function buildImages(options: BuildOptions): Promise<boolean> {
   const locked = options.locked === undefined ? undefined : await readInputs(options.locked, arch)
   const target = join(options.out, channel, arch)
   const stampFile = join(options.out, `.${channel}-${arch}.stamp`)
-  const stamp = await inputsDigest(locked)
+  const trust = options.trust ?? (await checkoutTrust())
+  const stamp = await inputsDigest(locked, trust.directory)
   const last = await readFile(stampFile, 'utf8').catch(() => '')
   if (!options.refresh && last === stamp && (await exists(join(target, 'manifest.json')))) return false
 
   const startedAt = performance.now()
-  const built = await buildInitramfs(arch, locked ?? (options.refresh ? undefined : await lastInputs(target, arch)))
+  const built = await buildInitramfs(
+    arch,
+    locked ?? (options.refresh ? undefined : await lastInputs(target, arch)),
+    trust.directory,
+  )
   const incoming = await emptyDir(join(options.out, `.incoming-${channel}-${arch}`, channel, arch))
   await rename(built.kernel, join(incoming, 'kernel'))
   await rename(built.initramfs, join(incoming, 'initramfs'))
   await writeInputs(join(incoming, 'inputs.json'), built.inputs)
   await writeManifest(incoming, { arch, channel, sequence: 1 })
+  if (trust.signingKey) await signManifest(incoming, trust.signingKey)
   await mkdir(join(options.out, channel), { recursive: true })
   await replaceDir(incoming, target)
   await writeFile(stampFile, stamp)
@@ -75,14 +85,15 @@ async function replaceDir(from: string, to: string): Promise<void> {
 }
 
 /** One digest over everything that decides what comes out, apart from the day's package versions. */
-async function inputsDigest(locked: Inputs | undefined): Promise<string> {
+async function inputsDigest(locked: Inputs | undefined, trustDirectory: string): Promise<string> {
   const hash = createHash('sha256')
     .update(JSON.stringify(locked ?? null))
     .update(String(EPOCH))
-  for (const dir of ['agent', 'service', 'images', 'init']) {
-    const entries = await readdir(join(REPOSITORY, dir), { recursive: true, withFileTypes: true })
+  const sources = ['agent', 'service', 'images', 'init'].map((dir) => join(REPOSITORY, dir))
+  for (const dir of [...sources, trustDirectory]) {
+    const entries = await readdir(dir, { recursive: true, withFileTypes: true })
     const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-    for (const file of files.sort()) hash.update(file.slice(REPOSITORY.length)).update(await readFile(file))
+    for (const file of files.sort()) hash.update(relative(REPOSITORY, file)).update(await readFile(file))
   }
   return hash.update(await readFile(join(REPOSITORY, 'package-lock.json'))).digest('hex')
 }

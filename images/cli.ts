@@ -5,6 +5,7 @@ import { asPlasmError, EXIT } from '../service/errors.ts'
 import { versionLine } from '../service/version.ts'
 import { buildImages, IMAGES } from './build.ts'
 import { whileNoOtherBuilds } from './build-lock.ts'
+import type { Trust } from './checkout-trust.ts'
 import { publishRelease } from './publish.ts'
 
 const EXAMPLES = `
@@ -13,8 +14,12 @@ Examples:
       builds kernel and initramfs from Debian packages, unless they are up to date
   plasm-images build --locked build/images/stable/x86_64/inputs.json
       builds from exactly those packages again, or says which is gone
+  plasm-images build --trust etc/trust --sign-key publisher.key
+      builds images that trust policy.toml and keys/*.pub in etc/trust alone (docs/trust.md)
   plasm-images publish --release 2026.11 --sequence 7 --out site
-      writes site/stable/<arch>/ with a release of its own, ready for \`plasmd serve --artifacts site\`
+      writes site/stable/<arch>/ with a signed release of its own, ready for \`plasmd serve --artifacts site\`
+
+Without --trust, images trust a throw-away key of this checkout (build/trust, build/keys), and everything is signed with it.
 
 Exit codes: 0 done, 1 failed, 2 usage.
 `
@@ -26,15 +31,22 @@ function program(): Command {
     .addHelpText('after', EXAMPLES)
     .exitOverride()
   const arch = ['-A, --arch <arch>', 'x86_64 or arm64', asArgument(parseArch), hostArch()] as const
+  const trust = ['--trust <dir>', 'directory with policy.toml and keys/*.pub to bake into the image'] as const
+  const signKey = ['--sign-key <file>', 'private key to sign the manifest with, one that the policy trusts'] as const
   images
     .command('build')
-    .description('build <out>/<channel>/<arch>/{kernel,initramfs,manifest.json,inputs.json}')
+    .description('build <out>/<channel>/<arch>/{kernel,initramfs,manifest.json,manifest.dsse.json,inputs.json}')
     .option(...arch)
     .option('-c, --channel <channel>', 'channel to build for', 'stable')
     .option('-o, --out <dir>', 'where to', IMAGES)
     .option('--locked <inputs.json>', 'build from exactly these packages')
     .option('--refresh', 'take the current version of every package and build anew', false)
-    .action(async (options) => void (await whileNoOtherBuilds(() => buildImages({ locked: undefined, ...options }))))
+    .option(...trust)
+    .option(...signKey)
+    .action(async ({ trust, signKey, ...options }, command: Command) => {
+      const given = trustOf(command, trust, signKey)
+      await whileNoOtherBuilds(() => buildImages({ locked: undefined, ...options, ...given }))
+    })
   images
     .command('publish')
     .description('write a release of the built images, with a manifest of its own')
@@ -43,8 +55,25 @@ function program(): Command {
     .requiredOption('-o, --out <dir>', 'where to')
     .requiredOption('--release <text>', 'goes into /etc/plasm/release of the image')
     .requiredOption('--sequence <n>', "the manifest's sequence, above the last release's", asArgument(parseSequence))
-    .action((options) => whileNoOtherBuilds(() => publishRelease(options)))
+    .option('--unsigned', 'for tests: sign nothing, and make an image that takes unsigned sets', false)
+    .option(...trust)
+    .option(...signKey)
+    .action(async ({ trust, signKey, ...options }, command: Command) => {
+      const given = trustOf(command, trust, signKey)
+      await whileNoOtherBuilds(() => publishRelease({ ...options, ...given }))
+    })
   return images
+}
+
+/** Nothing where neither is given: then the checkout's own counts. */
+function trustOf(
+  command: Command,
+  directory: string | undefined,
+  signingKey: string | undefined,
+): { readonly trust?: Trust } {
+  if (directory !== undefined) return { trust: { directory, signingKey } }
+  if (signingKey === undefined) return {}
+  return command.error('error: --sign-key needs --trust, the directory that says that machines trust that key')
 }
 
 function parseSequence(text: string): number {

@@ -6,12 +6,12 @@ import { buildAgentSquashfs } from './agent-squashfs.ts'
 import { type DebianPackage, openAptRoot } from './apt-root.ts'
 import { COMMON_PACKAGES, IMAGE_ARCHES, type ImageArch } from './arch-table.ts'
 import { buildBaseSegment } from './base-segment.ts'
-import { packZstdCpio } from './cpio.ts'
 import { buildExecutable, takeNodeRuntime } from './executable.ts'
-import { BUILD, emptyDir, exists, progress, writeAtEpoch } from './files.ts'
+import { BUILD, emptyDir, exists, progress } from './files.ts'
 import type { Inputs } from './inputs.ts'
 import { libraryClosure } from './libraries.ts'
 import { composeInitramfs } from './segments.ts'
+import { buildTrustSegment } from './trust-segment.ts'
 
 export interface BuiltSet {
   readonly kernel: string
@@ -20,7 +20,11 @@ export interface BuiltSet {
 }
 
 /** Builds kernel and initramfs for an architecture from Debian packages, the Node runtime and the sources. */
-export async function buildInitramfs(arch: Arch, locked: Inputs | undefined): Promise<BuiltSet> {
+export async function buildInitramfs(
+  arch: Arch,
+  locked: Inputs | undefined,
+  trustDirectory: string,
+): Promise<BuiltSet> {
   const table = IMAGE_ARCHES[arch]
   const work = await emptyDir(join(BUILD, 'work', arch))
   const apt = await openAptRoot(join(BUILD, 'apt', arch), table.debian)
@@ -55,7 +59,7 @@ export async function buildInitramfs(arch: Arch, locked: Inputs | undefined): Pr
   const trust = join(work, 'trust.cpio.zst')
   const squashfs = join(work, 'agent.sqfs')
   await buildBaseSegment(table, { kernel, busybox: busybox! }, work, base)
-  await buildTrustSegment(work, trust)
+  await buildTrustSegment(trustDirectory, work, trust)
   await buildAgentSquashfs({ executable, kexec, libraries: libraries.files }, work, squashfs)
   const initramfs = join(work, 'initramfs')
   await composeInitramfs(initramfs, [base, trust], squashfs)
@@ -84,17 +88,6 @@ async function makeSysroot(table: ImageArch, files: ReadonlyMap<string, string>,
   for (const [soname, file] of files) await copyFile(file, join(root, table.libraryDir, soname))
   await copyFile(files.get(basename(loader))!, join(root, loader))
   return root
-}
-
-/** Who is trusted, in a segment of its own: it differs by owner, not by release (DESIGN decision 2). */
-async function buildTrustSegment(work: string, output: string): Promise<void> {
-  const root = await emptyDir(join(work, 'trust'))
-  await mkdir(join(root, 'etc/plasm/trust'), { recursive: true })
-  await writeAtEpoch(
-    join(root, 'etc/plasm/trust/policy.toml'),
-    '# Baked into the image; nothing on the network or the kernel command line can widen it (docs/concept.md).\nallow_unsigned = true\n',
-  )
-  await packZstdCpio(root, output, 19)
 }
 
 /** The meta package's dependency: the kernel of this day, or the locked one. */

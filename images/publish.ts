@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import type { Arch } from '../service/arch.ts'
 import { PlasmError } from '../service/errors.ts'
 import { IMAGES, writeManifest } from './build.ts'
+import { checkoutTrust, signManifest, type Trust } from './checkout-trust.ts'
 import { packZstdCpio } from './cpio.ts'
 import { BUILD, emptyDir, exists, writeAtEpoch } from './files.ts'
 import { insertSegment } from './segments.ts'
+import { allowUnsigned } from './trust-segment.ts'
 
 export interface PublishOptions {
   readonly arch: Arch
@@ -14,11 +16,15 @@ export interface PublishOptions {
   /** Goes into /etc/plasm/release of the published image; the built one has none. */
   readonly release: string
   readonly sequence: number
+  /** Signs nothing, and the image takes what nobody signed. */
+  readonly unsigned: boolean
+  /** The checkout's own where absent. */
+  readonly trust?: Trust
 }
 
 /**
  * Publishes a built set as a release: the same kernel and initramfs plus one tiny segment at the end of the prefix, under a
- * manifest of its own. @throws PlasmError `images-missing` when nothing is built yet
+ * manifest of its own, signed where there is a key. @throws PlasmError `images-missing` when nothing is built yet
  */
 export async function publishRelease(options: PublishOptions): Promise<void> {
   const { arch, channel } = options
@@ -33,6 +39,8 @@ export async function publishRelease(options: PublishOptions): Promise<void> {
   const work = await emptyDir(join(BUILD, 'work', `release-${arch}-${process.pid}`))
   await mkdir(join(work, 'root/etc/plasm'), { recursive: true })
   await writeAtEpoch(join(work, 'root/etc/plasm/release'), `${options.release}\n`)
+  const trust = options.trust ?? (await checkoutTrust())
+  if (options.unsigned) await allowUnsigned(trust.directory, join(work, 'root'))
   const segment = join(work, 'release.cpio.zst')
   await packZstdCpio(join(work, 'root'), segment, 3)
   await link(join(built, 'kernel'), join(target, 'kernel')).catch(() =>
@@ -40,5 +48,6 @@ export async function publishRelease(options: PublishOptions): Promise<void> {
   )
   await insertSegment(join(built, 'initramfs'), segment, join(target, 'initramfs'))
   await writeManifest(target, options)
+  if (trust.signingKey && !options.unsigned) await signManifest(target, trust.signingKey)
   await emptyDir(work)
 }

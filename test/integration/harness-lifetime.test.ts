@@ -28,7 +28,7 @@ async function startHarness(t: TestContext, code: readonly number[], keep = fals
   await writeFile(join(runDir, 'kernel'), tinyKernel(code))
   await writeFile(join(runDir, 'initramfs'), '')
   const spec: ChainSpec = {
-    ...{ generations: 1, arch: 'x86_64', memoryMiB: 128, providers: 'all', keep },
+    ...{ generations: 1, arch: 'x86_64', memoryMiB: 128, providers: 'all', keep, unsigned: true },
     ...{ channel: 'stable', runDir, mediaDir: runDir, publishedDir: runDir, nonce: 'run-test' },
   }
   const outer = execa(process.execPath, [PROGRAM, JSON.stringify(spec)], { reject: false, stdin: 'ignore' })

@@ -56,7 +56,14 @@ test('a damaged initramfs is reported and not booted; a good provider is', { ski
   t.after(async () => {
     for (const name of ['published', 'damaged']) await rm(join(runDir, name), { recursive: true, force: true })
   })
-  const options = { generations: 1, arch: 'x86_64', memoryMiB: 512, providers: 'all', keep: false } as const
+  const options = {
+    generations: 1,
+    arch: 'x86_64',
+    memoryMiB: 512,
+    providers: 'all',
+    keep: false,
+    unsigned: false,
+  } as const
   const spec = await prepare(options, runDir, t.signal)
   const { directory, chunk } = await damagedCopy(spec)
   try {
