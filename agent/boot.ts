@@ -4,14 +4,15 @@ import { clockProblem } from '../service/clock.ts'
 import { asPlasmError, EXIT } from '../service/errors.ts'
 import { readTrustPolicy, type TrustPolicy } from '../service/trust-policy.ts'
 import { buildInfo } from '../service/version.ts'
-import { createCandidateLog } from './candidate-log.ts'
+import type { Candidate, RejectedCandidate } from './candidate.ts'
+import { type CandidateLog, createCandidateLog } from './candidate-log.ts'
 import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
 import { type DiscoverOptions, discover } from './discover.ts'
-import { fetchManifests } from './fetch-manifests.ts'
+import { createManifestAsker, type ManifestAsker } from './fetch-manifests.ts'
 import { fetchSet } from './fetch-set.ts'
 import { readSeen, STATE_DIRECTORY } from './freshness-file.ts'
 import { handOver } from './handover.ts'
-import { loadHttp, type TransferLimits } from './http-body.ts'
+import type { TransferLimits } from './http-body.ts'
 import * as kexec from './kexec.ts'
 import { createLateSink } from './late-sink.ts'
 import { makeRecord, readBootId } from './make-record.ts'
@@ -106,10 +107,9 @@ async function readEverything({ sources, trustFile }: BootParts) {
 async function attempt(attempts: Attempts): Promise<never> {
   const { parts, runner, config, policy, failures } = attempts
   const log = createCandidateLog(runner.emit)
-  const candidates = await runner.step('discover', () => discover(config, readying(log.found), parts.discovery))
-  const answered = await runner.step('manifests', async () =>
-    onlyAnswered(await fetchManifests(candidates, config, policy), log),
-  )
+  const manifests = createManifestAsker(config, policy)
+  const candidates = await runner.step('discover', () => discover(config, asking(manifests, log), parts.discovery))
+  const answered = await runner.step('manifests', async () => onlyAnswered(await manifests.answers(candidates), log))
   const accepted = await runner.step('verify', async () =>
     onlyAccepted(answered, policy, config, log, {
       seen: await readSeen(parts.stateDirectory ?? STATE_DIRECTORY),
@@ -136,20 +136,16 @@ async function attempt(attempts: Attempts): Promise<never> {
   throw last
 }
 
-/** What is found will be asked next: HTTP loads while more answers are waited for, when the processor is idle. */
-function readying<T>(onFound: (found: T) => void): (found: T) => void {
+/** What is found is asked for its manifest while more answers are waited for, when the processor is idle. */
+function asking(manifests: ManifestAsker, log: CandidateLog): (found: Candidate | RejectedCandidate) => void {
   return (found) => {
-    onFound(found)
-    loadHttp()
+    log.found(found)
+    if (!('reason' in found)) manifests.begin(found)
   }
 }
 
 /** The steps that belong to one provider. What it left verified is there for the next one, unless kexec itself failed. */
-async function bootFrom(
-  choice: Choice,
-  attempts: Attempts,
-  log: ReturnType<typeof createCandidateLog>,
-): Promise<never> {
+async function bootFrom(choice: Choice, attempts: Attempts, log: CandidateLog): Promise<never> {
   const { parts, runner, config, workbench, memory } = attempts
   const { candidate, verified } = choice
   const provider = candidate.url

@@ -26,37 +26,61 @@ const statusSchema = v.object({
   generation: v.nullish(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
 })
 
-/**
- * Asks every candidate for its manifest, several at a time: for the envelope where the image has keys, and where there is
- * none, for the plain one. The answers come in the candidates' order.
- */
-export async function fetchManifests(
-  candidates: readonly Candidate[],
-  config: Pick<AgentConfig, 'channel' | 'arch'>,
-  { keys }: Pick<TrustPolicy, 'keys'>,
-): Promise<readonly ManifestAnswer[]> {
-  const place = `/${config.channel}/${config.arch}`
-  const answers: ManifestAnswer[] = []
-  const queue = [...candidates.entries()]
-  const work = async () => {
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      const [index, candidate] = next
-      answers[index] = await ask(candidate, place, keys.length > 0).catch((thrown) => ({
-        candidate,
-        error: asPlasmError(thrown),
-      }))
-    }
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
-  return answers
+/** Asks providers for their manifests, each once. */
+export interface ManifestAsker {
+  /** Begins while discovery still waits for others. Only the first few: anybody can advertise many. */
+  begin(candidate: Candidate): void
+  /** In the candidates' order. */
+  answers(candidates: readonly Candidate[]): Promise<readonly ManifestAnswer[]>
 }
 
-async function ask(candidate: Candidate, place: string, signed: boolean): Promise<Answered> {
+/** What came from a URL: the document, and who is there, where discovery did not say. */
+interface Told {
+  readonly raw: RawManifest
+  readonly introduced: Pick<Candidate, 'name' | 'generation'> | undefined
+}
+
+/** Asks for the envelope where the image has keys, and where there is none, for the plain manifest. */
+export function createManifestAsker(
+  config: Pick<AgentConfig, 'channel' | 'arch'>,
+  { keys }: Pick<TrustPolicy, 'keys'>,
+): ManifestAsker {
+  const place = `/${config.channel}/${config.arch}`
+  const asked = new Map<string, Promise<Told>>()
+  const ask = (candidate: Candidate): Promise<Told> => {
+    const known = asked.get(candidate.url)
+    if (known) return known
+    const told = askProvider(candidate, place, keys.length > 0)
+    // Whoever waits for the answer is told of its failure.
+    told.catch(() => {})
+    asked.set(candidate.url, told)
+    return told
+  }
+  return {
+    begin: (candidate) => void (asked.size < AT_ONCE && ask(candidate)),
+    async answers(candidates) {
+      const answers: ManifestAnswer[] = []
+      const queue = [...candidates.entries()]
+      const work = async () => {
+        for (let next = queue.shift(); next; next = queue.shift()) {
+          const [index, candidate] = next
+          answers[index] = await ask(candidate).then(
+            ({ raw, introduced }) => ({ candidate: introducing(candidate, introduced), raw }),
+            (thrown) => ({ candidate, error: asPlasmError(thrown) }),
+          )
+        }
+      }
+      await Promise.all(Array.from({ length: AT_ONCE }, work))
+      return answers
+    },
+  }
+}
+
+async function askProvider(candidate: Candidate, place: string, signed: boolean): Promise<Told> {
   const connection = await connectProvider(candidate.url, LIMITS)
   try {
     const raw = (signed && (await askEnvelope(connection, place))) || (await askPlain(connection, place))
-    const known = candidate.generation === null ? await introduce(candidate, connection) : candidate
-    return { candidate: known, raw }
+    return { raw, introduced: candidate.generation === null ? await introduce(connection) : undefined }
   } finally {
     await connection.close()
   }
@@ -83,12 +107,18 @@ async function askPlain(connection: ProviderConnection, place: string): Promise<
 }
 
 /** A provider named by its URL has not said who it is; one that does not answer this counts as an origin. */
-async function introduce(candidate: Candidate, connection: ProviderConnection): Promise<Candidate> {
+async function introduce(connection: ProviderConnection): Promise<Told['introduced']> {
   try {
     const text = (await readDocument(connection, '/status', STATUS_MAX_BYTES)).toString('utf8')
     const { machine, generation } = v.parse(statusSchema, JSON.parse(text))
-    return { ...candidate, name: machine ?? candidate.name, generation: generation ?? null }
+    return { name: machine ?? null, generation: generation ?? null }
   } catch {
-    return candidate
+    return undefined
   }
+}
+
+/** An advertisement may have told more by now than the candidate said when it was asked. */
+function introducing(candidate: Candidate, told: Told['introduced']): Candidate {
+  if (candidate.generation !== null || !told) return candidate
+  return { ...candidate, name: told.name ?? candidate.name, generation: told.generation }
 }

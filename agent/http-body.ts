@@ -34,10 +34,10 @@ export interface ProviderConnection {
 }
 
 /**
- * Takes a while in a guest under emulation: whoever will connect soon may begin before. Not by `import()`, which reads every
- * export of a built-in module, and node:http's WebSocket is a getter that loads all of Node's own undici (35 of 42 ms, measured).
+ * Loaded when it is needed. Not by `import()`, which reads every export of a built-in module, and node:http's WebSocket is a
+ * getter that loads all of Node's own undici (35 of 42 ms, measured).
  */
-export const loadHttp = () => process.getBuiltinModule('node:http')
+const loadHttp = () => process.getBuiltinModule('node:http')
 
 /**
  * For documents: whatever a foreign provider's server makes of them, chunked bodies too. node:http follows no redirect.
