@@ -59,11 +59,13 @@ interface Attempts {
   /** Base URL -> failures so far. */
   readonly failures: Map<string, number>
   readonly refusedModes: Set<kexec.LoadMode>
+  /** This image accepts nothing of what was found. */
+  refusedAll: boolean
 }
 
 /**
- * The fetch stage: ends in kexec and does not return then. Tries for ever, with pauses; only a configuration or a trust
- * policy that is wrong ends it, since neither gets better by itself.
+ * The fetch stage: ends in kexec and does not return then. Tries for ever, with pauses; it ends where a person should know by
+ * its exit code: the configuration or the trust policy is wrong, or all that providers have is refused. Init tries again.
  * @returns an exit code
  */
 export async function boot(parts: BootParts): Promise<number> {
@@ -86,9 +88,15 @@ export async function boot(parts: BootParts): Promise<number> {
     flush: reporter.flush,
     failures: new Map(),
     refusedModes: new Set(),
+    refusedAll: false,
   }
   for (let pause = PAUSE_FIRST_SECONDS; !parts.signal?.aborted; pause = Math.min(pause * 2, PAUSE_LAST_SECONDS)) {
     const { code, message } = asPlasmError(await attempt(attempts).catch((thrown: unknown) => thrown))
+    if (attempts.refusedAll) {
+      runner.emit({ type: 'not-ready', reason: `${message} [${code}]` })
+      await reporter.flush(REPORTS_BEFORE_KEXEC_MS)
+      return EXIT.badData
+    }
     // Looking for a provider has its own deadline, and the next one may appear at any moment.
     if (code === 'no-provider') pause = PAUSE_FIRST_SECONDS
     runner.emit({ type: 'not-ready', reason: `${message} [${code}]; trying again in ${pause} s` })
@@ -110,12 +118,14 @@ async function attempt(attempts: Attempts): Promise<never> {
   const manifests = createManifestAsker(config, policy)
   const candidates = await runner.step('discover', () => discover(config, asking(manifests, log), parts.discovery))
   const answered = await runner.step('manifests', async () => onlyAnswered(await manifests.answers(candidates), log))
+  attempts.refusedAll = true
   const accepted = await runner.step('verify', async () =>
     onlyAccepted(answered, policy, config, log, {
       seen: await readSeen(parts.stateDirectory ?? STATE_DIRECTORY),
       failures,
     }),
   )
+  attempts.refusedAll = false
   const wrongClock = clockProblem(accepted[0]!.verified.manifest, policy, Date.now())
   if (wrongClock) console.error(`plasm-agent: ${wrongClock}; set it`)
   const ranked = await runner.step('rank', () => rank(accepted, config.machine, failures))

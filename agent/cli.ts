@@ -17,7 +17,8 @@ const BOOT_HELP = `
 Steps: config, discover, manifests, verify, rank, preflight, fetch, handover, kexec-load, kexec-exec. It ends in kexec and
 does not return. When no provider works it says why, waits, and tries again for ever.
 
-Exit codes: 78 the configuration or the trust policy is wrong.`
+Exit codes: 65 providers were found, and this image's trust policy refuses all that they have; 78 the configuration or the
+trust policy is wrong. Init waits and starts it again.`
 
 const HANDOVER_HELP = `
 For an init that downloads and kexecs by itself. DIR holds manifest.dsse.json or manifest.json,
