@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { clockProblem } from '../service/clock.ts'
 import { asPlasmError, EXIT, PlasmError } from '../service/errors.ts'
 import { buildInfo } from '../service/version.ts'
 import { adopt } from './adopt.ts'
@@ -108,10 +109,12 @@ async function untilLost(server: Server, inbox: () => Promise<Inbox>): Promise<s
   }
 }
 
-async function adoptServed({ told, bootId, status, setting }: Server): Promise<Served> {
+async function adoptServed({ told, bootId, status, setting, log }: Server): Promise<Served> {
   const { config, policy } = told
   const { storeRoot } = config
   const set = await adopt(storeRoot, policy, config, { seen: await readSeen(setting.stateDirectory) })
+  const wrongClock = clockProblem(set.verified.manifest, policy, Date.now())
+  if (wrongClock) log.say(`${wrongClock}; set it`)
   const record = recordFor(set, await readRecord(storeRoot), { ...config, bootId, directory: storeRoot })
   await writeProviderFile(storeRoot, record)
   status.serving({ set, record })

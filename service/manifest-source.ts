@@ -25,7 +25,7 @@ export async function readManifestSource(where: string): Promise<ManifestSource>
   const places = isDocument ? [where] : [ENVELOPE_FILE, MANIFEST_FILE].map((name) => beside(where, name))
   for (const from of places) {
     const bytes = await read(from)
-    if (bytes) return { bytes, from, form: isEnvelope(bytes) ? 'signed' : 'plain' }
+    if (bytes) return { bytes, from, form: from.endsWith(ENVELOPE_FILE) || isEnvelope(bytes) ? 'signed' : 'plain' }
   }
   throw new PlasmError('manifest-missing', `there is no manifest at ${where}`, {
     facts: { from: where },
