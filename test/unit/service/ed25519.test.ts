@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, sign } from 'node:crypto'
+import { createHash, generateKeyPairSync, sign } from 'node:crypto'
 import { test } from 'node:test'
 import { isStrictPoint, keyIdOf, publicKeyObject, rawPublicKey, verifyStrict } from '../../../service/ed25519.ts'
 import { sha256Of } from '../../../service/manifest.ts'
 import { ED25519_VECTORS } from '../../vectors/ed25519.ts'
 
 const P = 2n ** 255n - 19n
+const L = 2n ** 252n + 27742317777372353535851937790883648493n
 const hex = (text: string) => Buffer.from(text, 'hex')
 
 for (const { id, key, message, signature, valid } of ED25519_VECTORS) {
@@ -53,6 +54,25 @@ test('keys of small order are refused, also where node:crypto takes them for poi
   }
 })
 
+test('an R of small order is refused, though the equation holds; one of large order made the same way is not', () => {
+  const pair = generateKeyPairSync('ed25519')
+  const raw = rawPublicKey(pair.publicKey)!
+  const sha512 = (...parts: Uint8Array[]) => createHash('sha512').update(Buffer.concat(parts)).digest()
+  const scalar = sha512(Buffer.from(pair.privateKey.export({ format: 'jwk' }).d!, 'base64url')).subarray(0, 32)
+  // RFC 8032, 5.1.5.
+  scalar[0]! &= 248
+  scalar[31]! = (scalar[31]! & 127) | 64
+  const words = Buffer.from('anything')
+  const made = (point: Buffer, nonce: bigint) => {
+    const s = (nonce + littleEndian(sha512(point, raw, words)) * littleEndian(scalar)) % L
+    return Buffer.concat([point, bytesOf(s)])
+  }
+  // The base point has y = 4/5 (RFC 8032, 5.1), the identity y = 1.
+  const basePoint = bytesOf(mod(4n * power(5n, P - 2n)))
+  assert.equal(verifyStrict(raw, words, made(basePoint, 1n)), true)
+  assert.equal(verifyStrict(raw, words, made(bytesOf(1n), 0n)), false)
+})
+
 test('a y that is not below the prime is no canonical point', () => {
   for (let above = 0n; above < 19n; above += 1n) assert.equal(isStrictPoint(bytesOf(P + above)), false)
   assert.equal(isStrictPoint(bytesOf(3n)), true)
@@ -93,6 +113,10 @@ function squareRoot(value: bigint): bigint | undefined {
     if (mod(root * root) === mod(value)) return root
   }
   return undefined
+}
+
+function littleEndian(bytes: Uint8Array): bigint {
+  return BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`)
 }
 
 function bytesOf(value: bigint): Buffer {
