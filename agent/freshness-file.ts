@@ -47,8 +47,8 @@ export async function readSeen(directory: string): Promise<SeenReleases> {
 }
 
 /**
- * Notes a release as used, once it has proven itself: one that does not come up must not shut out the one before it. Only what was signed counts, and only a higher sequence; without the directory nothing
- * is noted.
+ * Notes a release as used, once it has proven itself: one that does not come up must not shut out the one before it. Only
+ * what was signed counts, and only a higher sequence; without the directory nothing is noted.
  */
 export async function remember(directory: string, { manifest, digest, signedBy }: VerifiedManifest): Promise<void> {
   if (signedBy.length === 0 || !(await isDirectory(directory))) return

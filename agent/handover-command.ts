@@ -47,8 +47,9 @@ const READ_BYTES = 1024 * 1024
 /**
  * Handover for an init that downloads and kexecs by itself (DESIGN decision 5): verifies a set that lies in a directory and
  * builds the initrd that carries it. On failure nothing is left behind.
- * @throws PlasmError of verify.ts; `artifact-missing` | `artifact-size` | `chunk-digest-mismatch` |
- * `artifact-digest-mismatch` | `scratch-full` | `config-invalid` | `trust-missing`
+ * @throws PlasmError of verify.ts and freshness-file.ts; `not-a-file` | `file-too-large` | `artifact-missing` |
+ * `artifact-size` | `chunk-digest-mismatch` | `artifact-digest-mismatch` | `scratch-full` | `config-invalid` |
+ * `trust-missing` | `trust-policy-invalid`
  */
 export async function handover(request: HandoverRequest): Promise<HandoverResult> {
   const config = await readConfig(request.sources)
@@ -56,7 +57,7 @@ export async function handover(request: HandoverRequest): Promise<HandoverResult
   const directory = resolve(request.directory)
   const provider = request.provider === undefined ? undefined : providerUrl('--provider', request.provider)
   const raw = await readManifestIn(directory).catch((cause) => {
-    throw missing(MANIFEST_FILE, directory, cause)
+    throw cause instanceof PlasmError ? cause : missing(MANIFEST_FILE, directory, cause)
   })
   if (!raw) throw missing(MANIFEST_FILE, directory, undefined)
   const seen = await readSeen(request.stateDirectory ?? STATE_DIRECTORY)

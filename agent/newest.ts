@@ -4,8 +4,8 @@ import type { Choice } from './rank.ts'
 
 /**
  * What a provider of a signed set must have to be up to date, given all that were verified: the newest sequence, and one
- * document under it. What advertisements claim plays no part, and unsigned documents may claim any sequence. A provider that has
- * failed makes no other one stale: anybody can hand on the newest envelope and no artifacts.
+ * document under it. What advertisements claim plays no part, and unsigned documents may claim any sequence. A provider
+ * that has failed makes no other one stale: anybody can hand on the newest envelope and no artifacts.
  * @param failures base URL -> how often it failed in this boot so far
  * @returns a check that throws PlasmError `manifest-stale` (facts: `from`, `field`, `sequence`, `newest`) | `manifest-equivocation`
  */

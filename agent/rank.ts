@@ -9,8 +9,8 @@ export interface Choice {
 }
 
 /**
- * The order in which providers are tried: those that have not just failed, signed sets, the newest release, booted machines before
- * origins (peers spare the origin), and then each client in an order of its own, so that many clients spread.
+ * The order in which providers are tried: those that have not just failed, signed sets, the newest release, booted machines
+ * before origins (peers spare the origin), and then each client in an order of its own, so that many clients spread.
  * @param machine this machine's name, the seed of its own order
  * @param failures base URL -> how often it failed in this boot so far
  */
