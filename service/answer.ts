@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Arch } from './arch.ts'
 import { answerFile } from './artifact-answer.ts'
 import { findSet, openArtifact, readDocument } from './boot-sets.ts'
+import { isLoopback } from './client-bytes.ts'
 import { ENVELOPE_FILE } from './dsse.ts'
 import { PlasmError } from './errors.ts'
 import { findBlob } from './find-blob.ts'
@@ -18,10 +19,13 @@ import { about, status } from './status.ts'
  * @throws PlasmError with a code of http-problem.ts; anything else is a failure of ours
  */
 export async function answer(site: Site, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    throw new PlasmError('method-not-allowed', 'this provider only answers GET and HEAD')
-  }
   const route = routeOf(request.url ?? '')
+  const isReceipts = typeof route === 'object' && route.kind === 'receipts'
+  const methods = isReceipts ? ['POST'] : ['GET', 'HEAD']
+  if (!methods.includes(request.method ?? '')) {
+    const allow = methods.join(', ')
+    throw new PlasmError('method-not-allowed', `only ${allow} is answered here`, { facts: { allow } })
+  }
   if (route === undefined) throw notFound()
   if (route === 'malformed') throw new PlasmError('bad-request', 'the path is not valid percent-encoding')
   switch (route.kind) {
@@ -33,6 +37,14 @@ export async function answer(site: Site, request: IncomingMessage, response: Ser
     }
     case 'status':
       return void sendJson(response, 200, await status(site))
+    case 'receipts':
+      // Loaded by the first who asks: a provider may start and stop without.
+      return (await import('./receipt-answer.ts')).answerReceipt(site, request, response)
+    case 'clients':
+      if (!isLoopback(request.socket.remoteAddress ?? '')) {
+        throw new PlasmError('loopback-only', 'who fetched what is told on this machine alone')
+      }
+      return void sendJson(response, 200, { clients: site.clients.list() })
     case 'default-manifest':
       return answerSetFile(site, request, response, { channel: site.channel, arch: site.arch, name: MANIFEST_FILE })
     case 'file':

@@ -45,8 +45,10 @@ export async function answerFile(site: Site, request: IncomingMessage, response:
         response.end()
         return
       }
+      const address = request.socket.remoteAddress ?? ''
       clean = await sendRange(response, file.handle, { first, last }, slot.buffers, (bytes) => {
         site.metrics.bytesServed += bytes
+        site.clients.sent(address, file, bytes)
       })
     } finally {
       slot?.release(clean)

@@ -27,6 +27,8 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   'artifacts-ambiguous': EXIT.badData,
   'manifest-invalid': EXIT.badData,
   'manifest-too-large': EXIT.badData,
+  'node-key-exposed': EXIT.badConfig,
+  'node-key-invalid': EXIT.badConfig,
   'port-in-use': EXIT.unavailable,
   'cannot-listen': EXIT.unavailable,
   'provider-unreachable': EXIT.unavailable,
@@ -78,6 +80,10 @@ function program(done: (code: number) => void): Command {
     .option('-A, --arch <arch>', 'architecture of GET /manifest.json', asArgument(parseArch), hostArch())
     .option('-p, --port <port>', 'TCP port, 0 for any', asArgument(parsePort), 8080)
     .option('-b, --bind <address>', 'address to listen on', '0.0.0.0')
+    .option(
+      '--identity <file>',
+      'node key: who signs boot receipts; by default .node-key in <dir>, made when it is not there',
+    )
     .option('--no-mdns', 'do not advertise by mDNS')
     .option('--no-dht', 'accepted for compatibility; changes nothing, as there is no DHT yet')
     .option('-v, --verbose', 'log every request', false)

@@ -4,8 +4,11 @@ import { asPlasmError, PlasmError } from './errors.ts'
 /** Error codes that a request can end with, and their status (RFC 9110, 15.5 and 15.6). */
 const STATUS: Readonly<Record<string, number>> = {
   'bad-request': 400,
+  'request-forged': 403,
+  'loopback-only': 403,
   'not-found': 404,
   'method-not-allowed': 405,
+  'nothing-sent': 409,
   'range-not-satisfiable': 416,
   busy: 503,
 }
@@ -34,7 +37,7 @@ export function sendProblem(response: ServerResponse, thrown: unknown): void {
   const error = asPlasmError(thrown)
   const status = statusOf(error)
   for (const header of response.getHeaderNames()) response.removeHeader(header)
-  if (status === 405) response.setHeader('allow', 'GET, HEAD')
+  if (status === 405) response.setHeader('allow', String(error.facts.allow ?? 'GET, HEAD'))
   if (status === 503) response.setHeader('retry-after', RETRY_AFTER_SECONDS)
   if (status === 416) response.setHeader('content-range', `bytes */${error.facts.size}`)
   // What is left of a request's body is not read: the connection cannot be used again.

@@ -12,6 +12,8 @@ interface StatusAnswer {
   readonly uptime_seconds?: number
   readonly machine?: string | null
   readonly generation?: number
+  readonly peer_id?: string
+  readonly lineage?: ReadonlyArray<{ provider: string; client: string }>
   readonly health?: { readonly status?: string }
   readonly metrics?: { readonly requests_total?: number; readonly bytes_served_total?: number }
   readonly sets?: ReadonlyArray<{
@@ -32,6 +34,8 @@ export async function statusCommand({ addr = DEFAULT_ADDRESS, json }: ProviderOp
     print(`  version     ${status.version ?? '?'}, up ${status.uptime_seconds ?? '?'} s`)
     if (status.generation !== undefined)
       print(`  generation  ${status.generation}${status.machine ? ` (${status.machine})` : ''}`)
+    if (status.peer_id !== undefined) print(`  peer id     ${status.peer_id}`)
+    for (const { provider } of status.lineage ?? []) print(`  booted from ${provider} (a signed claim)`)
     print(
       `  served      ${status.metrics?.bytes_served_total ?? '?'} bytes in ${status.metrics?.requests_total ?? '?'} requests`,
     )

@@ -6,9 +6,12 @@ import type { Logger } from 'pino'
 import { advertiseSets } from './advertise-sets.ts'
 import { answer } from './answer.ts'
 import { type Arch, hostArch } from './arch.ts'
+import { createClientBytes } from './client-bytes.ts'
 import { createDigestCache } from './digest-cache.ts'
 import { asPlasmError, PlasmError } from './errors.ts'
 import { sendProblem, statusOf } from './http-problem.ts'
+import { createOwnLineage } from './own-lineage.ts'
+import { providerKey } from './provider-key.ts'
 import type { Site } from './site.ts'
 import { createTransferSlots } from './transfers.ts'
 
@@ -24,6 +27,8 @@ export interface ProviderOptions {
   readonly artifacts: string
   readonly channel?: string
   readonly arch?: Arch
+  /** File of the node key; by default `.node-key` in the root. */
+  readonly identity?: string
   /** 0 takes a free one. */
   readonly port?: number
   readonly bind?: string
@@ -36,6 +41,7 @@ export interface Provider {
   /** How this machine reaches it. */
   readonly url: string
   readonly port: number
+  readonly peerId: string
   /** Goodbye on mDNS, no new connections; running transfers get `graceMs`, then they are cut. Calling it again cuts sooner. */
   stop(graceMs?: number): Promise<void>
 }
@@ -45,17 +51,21 @@ const SILENT = { info() {}, warn() {}, error() {}, debug() {} }
 /**
  * Serves a directory of boot sets over HTTP (INTEROP: provider HTTP API). Answers as soon as this resolves; nothing is hashed
  * before somebody asks.
- * @throws PlasmError `artifacts-missing` (facts: `dir`) | `port-in-use` | `cannot-listen` (facts: `bind`, `port`)
+ * @throws PlasmError `artifacts-missing` (facts: `dir`) | `node-key-exposed` | `node-key-invalid` (facts: `file`) | `port-in-use` | `cannot-listen` (facts: `bind`, `port`)
  */
 export async function startProvider(options: ProviderOptions): Promise<Provider> {
   const { channel = 'stable', arch = hostArch(), port = 8080, bind = '0.0.0.0', log = SILENT } = options
   const root = await existingDirectory(options.artifacts)
+  const key = await providerKey(root, options.identity, log)
   const site: Site = {
     root,
     channel,
     arch,
     digests: createDigestCache(),
     transfers: createTransferSlots(),
+    key,
+    lineage: createOwnLineage(root, key.peerId),
+    clients: createClientBytes(),
     startedAt: performance.now(),
     metrics: { requests: 0, bytesServed: 0 },
   }
@@ -68,11 +78,12 @@ export async function startProvider(options: ProviderOptions): Promise<Provider>
     ? advertiseSets({ root, port: address.port, bind, first: { channel, arch }, log })
     : undefined
   const url = `http://${urlHost(bind)}:${address.port}`
-  log.info({ url, artifacts: root, channel, arch }, 'serving')
+  log.info({ url, artifacts: root, channel, arch, peerId: key.peerId }, 'serving')
   let stopping: Promise<void> | undefined
   return {
     url,
     port: address.port,
+    peerId: key.peerId,
     stop(graceMs = GRACE_MS) {
       if (stopping) server.closeAllConnections()
       stopping ??= (async () => {

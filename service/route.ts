@@ -4,7 +4,7 @@ import { CHANNEL } from './manifest.ts'
 
 /** What a request asks for (INTEROP: provider HTTP API). */
 export type Route =
-  | { readonly kind: 'about' | 'health' | 'status' | 'default-manifest' }
+  | { readonly kind: 'about' | 'health' | 'status' | 'default-manifest' | 'receipts' | 'clients' }
   | { readonly kind: 'file'; readonly channel: string; readonly arch: Arch; readonly name: string }
   | { readonly kind: 'blob'; readonly digest: string }
 
@@ -14,6 +14,8 @@ const SINGLE = new Map<string, Route>([
   ['health', { kind: 'health' }],
   ['status', { kind: 'status' }],
   ['manifest.json', { kind: 'default-manifest' }],
+  ['receipts', { kind: 'receipts' }],
+  ['clients', { kind: 'clients' }],
 ])
 
 /**

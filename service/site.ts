@@ -1,5 +1,8 @@
 import type { Arch } from './arch.ts'
+import type { ClientBytes } from './client-bytes.ts'
 import type { DigestCache } from './digest-cache.ts'
+import type { StoredLineage } from './lineage-file.ts'
+import type { NodeKey } from './node-key.ts'
 import type { TransferSlots } from './transfers.ts'
 
 /** What one running provider is made of; every answer is made from it. */
@@ -10,6 +13,11 @@ export interface Site {
   readonly arch: Arch
   readonly digests: DigestCache
   readonly transfers: TransferSlots
+  /** Signs boot receipts; its peer id is this provider's. */
+  readonly key: NodeKey
+  /** The receipts that led to this machine; undefined for an origin. */
+  readonly lineage: () => Promise<StoredLineage | undefined>
+  readonly clients: ClientBytes
   /** Milliseconds, performance.now(). */
   readonly startedAt: number
   readonly metrics: Metrics

@@ -31,14 +31,16 @@ export function about(site: Site) {
 
 /** `GET /status`; every key beyond INTEROP's is an addition. Names no path of this machine. */
 export async function status(site: Site) {
-  const [{ status, checks }, identity, sets] = await Promise.all([
+  const [{ status, checks }, identity, sets, lineage] = await Promise.all([
     health(site.root),
     providerIdentity(site.root),
     servedSets(site.root),
+    site.lineage(),
   ])
   return {
     ...about(site),
     ...identity,
+    peer_id: site.key.peerId,
     pid: process.pid,
     health: { status, ...checks },
     metrics: {
@@ -47,6 +49,8 @@ export async function status(site: Site) {
       transfers_running: site.transfers.running(),
     },
     sets,
+    /** Signed claims: the keys are real, whose they are is not said. */
+    lineage: lineage?.links.map(({ provider, client }) => ({ provider, client })) ?? [],
   }
 }
 

@@ -12,6 +12,8 @@ export const STORE_ROOT = '/var/lib/plasm/boot-artifacts'
  *                                      signed, and the artifacts under their file names
  *     <root>/.sets/.incoming-<id>/     a set being written; renamed when it is whole and synced
  *     <root>/.handover/                what kexec handed over, under fixed names: see agent/handover-layout.ts
+ *     <root>/.node-key                 Ed25519 seed of the machine that serves this root: 32 bytes, mode 0600
+ *     <root>/.lineage.json             boot receipts, this machine's own first, then its provider's, …; absent on an origin
  *     <root>/.provider.json            optional {"machine","generation"}: what `plasmd` adds to GET /status; absent on an origin
  */
 export const storePaths = (root: string) => ({
@@ -20,4 +22,6 @@ export const storePaths = (root: string) => ({
   link: (channel: string, arch: string) => join(root, channel, arch),
   handover: join(root, '.handover'),
   provider: join(root, '.provider.json'),
+  nodeKey: join(root, '.node-key'),
+  lineage: join(root, '.lineage.json'),
 })

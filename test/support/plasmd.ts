@@ -46,10 +46,15 @@ export interface Answer {
 export interface Ask {
   readonly method?: string
   readonly headers?: Record<string, string>
+  readonly body?: string | Uint8Array
 }
 
 /** One request with its target exactly as given: URL classes would tidy up what these tests are about. */
-export function ask(provider: Pick<Provider, 'port'>, target: string, { method = 'GET', headers = {} }: Ask = {}) {
+export function ask(
+  provider: Pick<Provider, 'port'>,
+  target: string,
+  { method = 'GET', headers = {}, body }: Ask = {},
+) {
   return new Promise<Answer>((resolve, reject) => {
     const options = { host: '127.0.0.1', port: provider.port, path: target, method, headers, agent: false }
     request(options, (response) => {
@@ -60,7 +65,7 @@ export function ask(provider: Pick<Provider, 'port'>, target: string, { method =
       )
     })
       .on('error', reject)
-      .end()
+      .end(body)
   })
 }
 
