@@ -40,6 +40,8 @@ export interface BootRecord {
   readonly version: 1
   readonly runId: string | null
   readonly machine: string
+  /** This machine's libp2p peer id. */
+  readonly peerId: string | null
   /** The provider's generation + 1; a provider that does not say counts as an origin (0). */
   readonly generation: number
   readonly provider: {
@@ -47,6 +49,9 @@ export interface BootRecord {
     readonly name: string | null
     readonly generation: number
     readonly discoveredBy: DiscoverySource
+    /** Its peer id as its receipt proves; null where it gave none. */
+    readonly peerId: string | null
+    readonly provenBy: 'receipt' | null
   }
   readonly set: {
     readonly manifestDigest: string
@@ -55,6 +60,8 @@ export interface BootRecord {
     readonly version: string
     readonly sequence: number
     readonly bytes: number
+    /** Key ids that signed the manifest and count; empty for an unsigned one. */
+    readonly signedBy: readonly string[]
   }
   readonly handover: HandoverKind
   readonly budget: MemoryBudget

@@ -8,7 +8,7 @@ export function bootStage(): Promise<number> {
   const log = createLog('plasm-agent')
   return boot({
     sinks: [log.sink],
-    openReporter: ({ reportUrl, token, runId, machine }) =>
-      createReporter({ url: reportUrl, token, runId, machine, bootId: readBootId(), say: log.say }),
+    openReporter: ({ reportUrl, token, runId, machine }, peerId) =>
+      createReporter({ url: reportUrl, token, runId, machine, peerId, bootId: readBootId(), say: log.say }),
   })
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { clockProblem } from '../service/clock.ts'
 import { asPlasmError, EXIT } from '../service/errors.ts'
+import type { NodeKey } from '../service/node-key.ts'
 import { readTrustPolicy, type TrustPolicy } from '../service/trust-policy.ts'
 import { buildInfo } from '../service/version.ts'
 import type { Candidate, RejectedCandidate } from './candidate.ts'
@@ -10,17 +11,20 @@ import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
 import { type DiscoverOptions, discover } from './discover.ts'
 import { createManifestAsker, type ManifestAsker } from './fetch-manifests.ts'
 import { fetchSet } from './fetch-set.ts'
-import { readSeen, STATE_DIRECTORY } from './freshness-file.ts'
+import { readSeen } from './freshness-file.ts'
 import { handOver } from './handover.ts'
 import type { TransferLimits } from './http-body.ts'
 import * as kexec from './kexec.ts'
 import { createLateSink } from './late-sink.ts'
+import { machineKey } from './machine-key.ts'
 import { makeRecord, readBootId } from './make-record.ts'
 import { type MemoryWatch, watchMemory } from './memory.ts'
 import { preflight, readFacts } from './preflight.ts'
 import { type Choice, rank } from './rank.ts'
 import type { Reporter } from './report.ts'
+import { type BootToProve, loadReceipts, type Proven, requestReceipt } from './request-receipt.ts'
 import { onlyAccepted, onlyAnswered } from './sift.ts'
+import { STATE_DIRECTORY } from './state-directory.ts'
 import { createStepRunner, type EventSink, type StepRunner } from './steps.ts'
 import { createWorkbench, type Workbench } from './workbench.ts'
 
@@ -34,7 +38,7 @@ const PAUSE_LAST_SECONDS = 30
 export interface BootParts {
   readonly sinks: readonly EventSink[]
   /** Opens the reporter once the configuration says where reports go. */
-  readonly openReporter: (config: AgentConfig) => Pick<Reporter, 'sink' | 'flush'>
+  readonly openReporter: (config: AgentConfig, peerId: string) => Pick<Reporter, 'sink' | 'flush'>
   readonly sources?: ConfigSources
   readonly trustFile?: string
   readonly scratchDirectory?: string
@@ -53,6 +57,7 @@ interface Attempts {
   readonly runner: StepRunner
   readonly config: AgentConfig
   readonly policy: TrustPolicy
+  readonly key: NodeKey
   readonly workbench: Workbench
   readonly memory: MemoryWatch
   readonly flush: (milliseconds: number) => Promise<void>
@@ -75,7 +80,7 @@ export async function boot(parts: BootParts): Promise<number> {
   runner.emit({ type: 'stage-started', stage: 'fetch', version, commit })
   const told = await runner.step('config', () => readEverything(parts)).catch(() => undefined)
   if (!told) return EXIT.badConfig
-  const reporter = parts.openReporter(told.config)
+  const reporter = parts.openReporter(told.config, told.key.peerId)
   late.attach(reporter.sink)
   const workbench = createWorkbench(parts.scratchDirectory ?? SCRATCH_DIRECTORY)
   const memory = watchMemory()
@@ -107,8 +112,9 @@ export async function boot(parts: BootParts): Promise<number> {
   return EXIT.failed
 }
 
-async function readEverything({ sources, trustFile }: BootParts) {
-  return { config: await readConfig(sources), policy: await readTrustPolicy(trustFile) }
+async function readEverything({ sources, trustFile, stateDirectory }: BootParts) {
+  const config = await readConfig(sources)
+  return { config, policy: await readTrustPolicy(trustFile), key: await machineKey(config.mode, stateDirectory) }
 }
 
 /** One attempt, in the order of FETCH_STEPS. @throws what the last candidate failed with */
@@ -146,21 +152,26 @@ async function attempt(attempts: Attempts): Promise<never> {
   throw last
 }
 
-/** What is found is asked for its manifest while more answers are waited for, when the processor is idle. */
+/**
+ * What is found is asked for its manifest while more answers are waited for, when the processor is idle; what receipts need
+ * loads meanwhile, too.
+ */
 function asking(manifests: ManifestAsker, log: CandidateLog): (found: Candidate | RejectedCandidate) => void {
   return (found) => {
     log.found(found)
-    if (!('reason' in found)) manifests.begin(found)
+    if ('reason' in found) return
+    manifests.begin(found)
+    void loadReceipts()
   }
 }
 
 /** The steps that belong to one provider. What it left verified is there for the next one, unless kexec itself failed. */
 async function bootFrom(choice: Choice, attempts: Attempts, log: CandidateLog): Promise<never> {
-  const { parts, runner, config, workbench, memory } = attempts
+  const { parts, runner, config, key, workbench, memory } = attempts
   const { candidate, verified } = choice
   const provider = candidate.url
   const about = { provider }
-  const bootNonce = randomBytes(16).toString('hex')
+  const nonce = randomBytes(16).toString('hex')
   log.chosen(candidate)
   const passed = await runner.step(
     'preflight',
@@ -168,7 +179,7 @@ async function bootFrom(choice: Choice, attempts: Attempts, log: CandidateLog): 
       const held = workbench.makeRoom(verified)
       return preflight(
         verified.manifest,
-        await readFacts(workbench.directory, bootNonce, held, parts.kexecLoadDisabledFile),
+        await readFacts(workbench.directory, nonce, held, parts.kexecLoadDisabledFile),
       )
     },
     about,
@@ -182,23 +193,32 @@ async function bootFrom(choice: Choice, attempts: Attempts, log: CandidateLog): 
     },
     about,
   )
+  const proven = await runner.step(
+    'receipt',
+    (leaveOut) => prove(attempts, { provider, nonce, verified }, leaveOut),
+    about,
+  )
   const handedOver = await runner.step(
     'handover',
-    () =>
-      handOver(
-        complete,
-        workbench.files.kernel,
-        makeRecord(candidate, verified, {
+    () => {
+      const record = makeRecord(
+        candidate,
+        verified,
+        {
           runId: config.runId,
           machine: config.machine,
+          peerId: key.peerId,
           budget: passed.budget,
           lowestAvailableMiB: memory.lowestAvailableMiB(),
           fetchBootId: readBootId(),
-          bootNonce,
+          bootNonce: nonce,
           candidates: log.verdicts(),
           timings: runner.timings(),
-        }),
-      ),
+        },
+        proven,
+      )
+      return handOver(complete, workbench.files.kernel, { key, lineage: proven?.envelopes ?? [], record })
+    },
     about,
   )
   const loaded = await runner
@@ -213,11 +233,31 @@ async function bootFrom(choice: Choice, attempts: Attempts, log: CandidateLog): 
     'kexec-exec',
     async () => {
       const lowestAvailableMiB = memory.lowestAvailableMiB()
-      runner.emit({ type: 'kexec', provider, manifestDigest: verified.digest, bootNonce, lowestAvailableMiB })
+      runner.emit({ type: 'kexec', provider, manifestDigest: verified.digest, bootNonce: nonce, lowestAvailableMiB })
       await attempts.flush(REPORTS_BEFORE_KEXEC_MS)
       console.error(`plasm: kexec into ${verified.digest.slice(0, 'sha256:'.length + 12)} from ${provider}`)
       return kexec.execute(loaded)
     },
     about,
   )
+}
+
+/**
+ * The provider's receipt, or undefined where it gives none. One that lies about itself is left, and so is all that came from it:
+ * the next one is to be proven for the whole set.
+ */
+async function prove(
+  { key, workbench }: Attempts,
+  boot: BootToProve,
+  leaveOut: (reason: string) => void,
+): Promise<Proven | undefined> {
+  try {
+    const answer = await requestReceipt(key, boot)
+    if (!('unproven' in answer)) return answer
+    leaveOut(answer.unproven)
+    return undefined
+  } catch (thrown) {
+    workbench.clear()
+    throw thrown
+  }
 }

@@ -1,5 +1,5 @@
 import { artifactsOf } from '../service/manifest.ts'
-import { HANDOVER, HANDOVER_DIR } from './handover-layout.ts'
+import { HANDOVER_DIR } from './handover-layout.ts'
 import { NEWC_DIRECTORY, NEWC_FILE, newcHeader, newcPadding, newcTrailer } from './newc.ts'
 import type { VerifiedManifest } from './verify.ts'
 
@@ -11,13 +11,13 @@ export interface CarryPlan {
   readonly fixed: ReadonlyArray<{ readonly offset: number; readonly bytes: Uint8Array }>
   /** Role -> offset of the artifact's data. */
   readonly artifactOffset: ReadonlyMap<string, number>
-  /** Where {@link closingBytes} go: the boot record and the trailer. */
+  /** Where {@link closingBytes} go. */
   readonly closingOffset: number
 }
 
 const FILE_MODE = NEWC_FILE | 0o600
-/** Inode numbers: directories and the manifest first, then artifacts, then the record. */
-const RECORD_INO = 0xffff
+/** Inode numbers: directories and the manifest first, then artifacts, then what is known last. */
+const CLOSING_INO = 0xff00
 
 /** @param prefixBytes from {@link prefixBytesOf}; padded to 4 when an initramfs of another length is the whole prefix */
 export function planCarry(
@@ -46,19 +46,26 @@ export function planCarry(
   return { prefixBytes, fixed, artifactOffset, closingOffset: offset }
 }
 
-/** The end of the new initrd: the boot record, whose content is known last, and the trailer. */
-export function closingBytes(record: Uint8Array): Buffer {
-  return Buffer.concat([
-    newcHeader({ name: member(HANDOVER.record), mode: FILE_MODE, size: record.length, ino: RECORD_INO }),
-    record,
-    Buffer.alloc(newcPadding(record.length)),
-    newcTrailer(),
+/** A small file that is known last. */
+export interface ClosingFile {
+  /** Its name in the handover directory. */
+  readonly name: string
+  readonly bytes: Uint8Array
+}
+
+/** The end of the new initrd: the files that are known last, in this order, and the trailer. */
+export function closingBytes(files: readonly ClosingFile[]): Buffer {
+  const members = files.flatMap(({ name, bytes }, index) => [
+    newcHeader({ name: member(name), mode: FILE_MODE, size: bytes.length, ino: CLOSING_INO + index }),
+    bytes,
+    Buffer.alloc(newcPadding(bytes.length)),
   ])
+  return Buffer.concat([...members, newcTrailer()])
 }
 
 const member = (name: string) => `${HANDOVER_DIR}/${name}`
 
-/** Every directory on the way, the last of them open to root alone (it will hold the node key). */
+/** Every directory on the way, the last of them open to root alone (it holds the node key). */
 function directories(): ReadonlyArray<{ name: string; mode: number }> {
   const parts = HANDOVER_DIR.split('/')
   return parts.map((_, index) => ({

@@ -14,8 +14,8 @@ What it is told comes from the kernel command line (phase.mode, phase.channel, p
 Look first at:  plasm-agent status`
 
 const BOOT_HELP = `
-Steps: config, discover, manifests, verify, rank, preflight, fetch, handover, kexec-load, kexec-exec. It ends in kexec and
-does not return. When no provider works it says why, waits, and tries again for ever.
+Steps: config, discover, manifests, verify, rank, preflight, fetch, receipt, handover, kexec-load, kexec-exec. It ends in
+kexec and does not return. When no provider works it says why, waits, and tries again for ever.
 
 Exit codes: 65 providers were found, and this image's trust policy refuses all that they have; 78 the configuration or the
 trust policy is wrong. Init waits and starts it again.`

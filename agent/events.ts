@@ -10,6 +10,7 @@ export const FETCH_STEPS = [
   'rank',
   'preflight',
   'fetch',
+  'receipt',
   'handover',
   'kexec-load',
   'kexec-exec',
@@ -61,6 +62,8 @@ export type AgentEvent =
   | {
       readonly type: 'ready'
       readonly record: BootRecord
+      /** Boot receipts that led to this machine, its own first (service/receipt.ts); empty where its provider gave none. */
+      readonly lineage: readonly unknown[]
       /** Content of /etc/plasm/release as booted, or null: proof of which published set runs. */
       readonly release: string | null
       readonly address: string
@@ -85,6 +88,8 @@ export interface Report {
   readonly version: 1
   readonly runId: string | null
   readonly machine: string
+  /** This machine's libp2p peer id. */
+  readonly peerId: string | null
   readonly bootId: string
   /** Counts up from 0 within a boot id. */
   readonly seq: number

@@ -7,9 +7,6 @@ import { parseStrictJson } from '../service/strict-json.ts'
 import { PRIVATE_FILE, readRegular, writeWhole } from './store-files.ts'
 import type { VerifiedManifest } from './verify.ts'
 
-/** Where a data disk is mounted; where there is none, nothing lasts and the image's minimum alone decides. */
-export const STATE_DIRECTORY = '/var/lib/plasm/state'
-
 const STATE_MAX_BYTES = 64 * 1024
 
 const stateSchema = v.strictObject({

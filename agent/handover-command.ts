@@ -4,12 +4,13 @@ import { type FileHandle, open, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { PlasmError } from '../service/errors.ts'
 import { artifactsOf, MANIFEST_FILE, type ManifestArtifact } from '../service/manifest.ts'
+import { makeNodeKey } from '../service/node-key.ts'
 import { readTrustPolicy } from '../service/trust-policy.ts'
 import { createReceiver } from './artifact-receiver.ts'
 import { budgetOf, estimatedSizes } from './budget.ts'
 import { completeSet } from './complete-set.ts'
 import { type ConfigSources, readConfig } from './config.ts'
-import { readSeen, STATE_DIRECTORY } from './freshness-file.ts'
+import { readSeen } from './freshness-file.ts'
 import { handOver } from './handover.ts'
 import { handoverParameters } from './kernel-command-line.ts'
 import { makeRecord, readBootId } from './make-record.ts'
@@ -17,6 +18,7 @@ import { readManifestIn } from './manifest-file.ts'
 import { readMemory } from './memory.ts'
 import { providerUrl } from './provider-url.ts'
 import { createSetWriter, type SetWriter } from './set-writer.ts'
+import { STATE_DIRECTORY } from './state-directory.ts'
 import { verify } from './verify.ts'
 
 export interface HandoverRequest {
@@ -76,9 +78,11 @@ export async function handover(request: HandoverRequest): Promise<HandoverResult
       name: null,
       generation: null,
     } as const
+    const key = makeNodeKey()
     const record = makeRecord(candidate, verified, {
       runId: config.runId,
       machine: config.machine,
+      peerId: key.peerId,
       budget: budgetOf(estimatedSizes(verified.manifest), memory, bavail * bsize),
       lowestAvailableMiB: memory.availableMiB,
       fetchBootId: readBootId(),
@@ -86,7 +90,7 @@ export async function handover(request: HandoverRequest): Promise<HandoverResult
       candidates: [{ ...candidate, verdict: 'chosen' }],
       timings: [],
     })
-    const { initrdBytes } = handOver(completeSet(writer), request.kernel ?? '', record)
+    const { initrdBytes } = handOver(completeSet(writer), request.kernel ?? '', { key, lineage: [], record })
     return {
       initrd: request.initrd,
       initrdBytes,

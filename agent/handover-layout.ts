@@ -14,6 +14,10 @@ export const HANDOVER_DIR = 'var/lib/plasm/boot-artifacts/.handover'
  */
 export const HANDOVER = {
   record: 'boot-record.json',
+  /** Ed25519 seed of this machine, 32 bytes. */
+  nodeKey: 'node-key',
+  /** Boot receipts, own one first; absent where the provider gave none. */
+  lineage: 'lineage.json',
 } as const
 
 /**

@@ -30,6 +30,8 @@ export interface ProviderAnswer {
 export interface ProviderConnection {
   readonly url: string
   get(path: string, headers?: Record<string, string>): Promise<ProviderAnswer>
+  /** JSON. */
+  post(path: string, body: Uint8Array): Promise<ProviderAnswer>
   close(): void
 }
 
@@ -46,10 +48,14 @@ export async function connectProvider(url: string, limits: Patience): Promise<Pr
   const http = loadHttp()
   const { origin, pathname } = new URL(url)
   const agent = new http.Agent({ keepAlive: true })
+  const at = (path: string) => `${origin}${pathname.replace(/\/$/, '')}${path}`
   return {
     url,
-    get: (path, headers = {}) => {
-      const request = http.get(`${origin}${pathname.replace(/\/$/, '')}${path}`, { agent, headers })
+    get: (path, headers = {}) => answerTo(http.get(at(path), { agent, headers }), limits),
+    post(path, body) {
+      const headers = { 'content-type': 'application/json', 'content-length': body.length }
+      const request = http.request(at(path), { agent, method: 'POST', headers })
+      request.end(body)
       return answerTo(request, limits)
     },
     close: () => agent.destroy(),
@@ -81,9 +87,25 @@ function answerTo(request: ClientRequest, limits: Patience): Promise<ProviderAns
  * Reads a small document whole.
  * @throws PlasmError `http-status` | `body-too-long` | `transfer-broken`
  */
-export async function readDocument(connection: ProviderConnection, path: string, limit: number): Promise<Buffer> {
-  const from = `${connection.url}${path}`
-  const response = await broken(from, () => connection.get(path))
+export function readDocument(connection: ProviderConnection, path: string, limit: number): Promise<Buffer> {
+  return readAnswer(`${connection.url}${path}`, () => connection.get(path), limit)
+}
+
+/**
+ * Posts a small document and reads the answer whole.
+ * @throws PlasmError `http-status` | `body-too-long` | `transfer-broken`
+ */
+export function postDocument(
+  connection: ProviderConnection,
+  path: string,
+  body: Uint8Array,
+  limit: number,
+): Promise<Buffer> {
+  return readAnswer(`${connection.url}${path}`, () => connection.post(path, body), limit)
+}
+
+async function readAnswer(from: string, ask: () => Promise<ProviderAnswer>, limit: number): Promise<Buffer> {
+  const response = await broken(from, ask)
   if (response.statusCode !== 200) {
     response.body.on('error', () => {}).destroy()
     throw statusError(from, response.statusCode)

@@ -9,6 +9,7 @@ export async function announce(server: Server, record: BootRecord, address: stri
   server.run.emit({
     type: 'ready',
     record,
+    lineage: server.told.identity.lineage,
     release: release?.trim() ?? null,
     address,
     port: server.told.config.port,

@@ -36,15 +36,27 @@ export async function readRecord(root: string): Promise<BootRecord | undefined> 
     const bytes = await readRegular(recordFile(root), RECORD_MAX_BYTES)
     if (!bytes) return undefined
     const record: unknown = JSON.parse(bytes.toString('utf8'))
-    return v.is(recordSchema, record) ? (record as unknown as BootRecord) : undefined
+    return v.is(recordSchema, record) ? whole(record as unknown as BootRecord) : undefined
   } catch {
     return undefined
+  }
+}
+
+/** The fetch stage may be an older one's, from before there were peer ids. */
+function whole(record: BootRecord): BootRecord {
+  const { peerId = null, provider, set } = record
+  return {
+    ...record,
+    peerId,
+    provider: { ...provider, peerId: provider.peerId ?? null, provenBy: provider.provenBy ?? null },
+    set: { ...set, signedBy: set.signedBy ?? [] },
   }
 }
 
 export interface Bystander {
   readonly runId: string | null
   readonly machine: string
+  readonly peerId: string
   readonly bootId: string
   /** The directory where a set was found that no boot record tells of: an inbox, or the store. */
   readonly directory: string
@@ -62,8 +74,16 @@ export function recordFor(set: StoredSet, stored: BootRecord | undefined, by: By
     version: 1,
     runId: by.runId,
     machine: by.machine,
+    peerId: by.peerId,
     generation: 1,
-    provider: { url: `file://${by.directory}`, name: null, generation: 0, discoveredBy: 'static' },
+    provider: {
+      url: `file://${by.directory}`,
+      name: null,
+      generation: 0,
+      discoveredBy: 'static',
+      peerId: null,
+      provenBy: null,
+    },
     set: described,
     handover: 'refetch',
     budget: { totalMiB: 0, availableMiB: 0, needMiB: 0, rootfsFreeMiB: 0, initrdMiB: 0, kernelMiB: 0 },
@@ -75,9 +95,9 @@ export function recordFor(set: StoredSet, stored: BootRecord | undefined, by: By
   }
 }
 
-function describe({ verified: { manifest, digest } }: StoredSet): BootRecord['set'] {
+function describe({ verified: { manifest, digest, signedBy } }: StoredSet): BootRecord['set'] {
   const { channel, arch, version, sequence } = manifest
-  return { manifestDigest: digest, channel, arch, version, sequence, bytes: setBytes(manifest) }
+  return { manifestDigest: digest, channel, arch, version, sequence, bytes: setBytes(manifest), signedBy }
 }
 
 export async function writeRecord(root: string, record: BootRecord): Promise<void> {

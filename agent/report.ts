@@ -29,6 +29,7 @@ export interface ReporterOptions {
   readonly token: string | null
   readonly runId: string | null
   readonly machine: string
+  readonly peerId: string | null
   readonly bootId: string
   /** Told once when the harness stops answering, and once when it answers again. */
   readonly say?: (message: string) => void
@@ -95,8 +96,12 @@ export function createReporter(options: ReporterOptions): Reporter {
   }
 }
 
-function reportOf({ runId, machine, bootId }: ReporterOptions, events: readonly TimedEvent[], seq: number): Report {
-  return { version: 1, runId, machine, bootId, seq, events }
+function reportOf(
+  { runId, machine, peerId, bootId }: ReporterOptions,
+  events: readonly TimedEvent[],
+  seq: number,
+): Report {
+  return { version: 1, runId, machine, peerId, bootId, seq, events }
 }
 
 /** `final`: delivered, or refused in a way that sending it again would not change. */

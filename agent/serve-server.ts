@@ -58,6 +58,7 @@ export function openServer(
     token: config.token,
     runId: config.runId,
     machine: config.machine,
+    peerId: told.identity.peerId,
     bootId,
     say: log.say,
     sequenceFile: join(runDirectory, 'report-seq'),
@@ -66,6 +67,7 @@ export function openServer(
   const memory = watchMemory(MEMORY_EVERY_MS)
   const status = createStatusWriter(join(runDirectory, 'status.json'), bootId, {
     config,
+    identity: told.identity,
     plasmd: () => (config.mode === 'private' ? null : plasmdStatus(owner, url)),
     lastReport: reporter.lastReport,
     lowestAvailableMiB: memory.lowestAvailableMiB,

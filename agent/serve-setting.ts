@@ -1,8 +1,9 @@
 import { readTrustPolicy, type TrustPolicy } from '../service/trust-policy.ts'
+import { adoptIdentity, type Identity } from './adopt-identity.ts'
 import { type Advertise, firstAddress, mdns } from './advertise-step.ts'
 import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
-import { STATE_DIRECTORY } from './freshness-file.ts'
 import { type Lock, takeLock } from './lock.ts'
+import { STATE_DIRECTORY } from './state-directory.ts'
 import type { SupervisionLimits } from './supervise.ts'
 
 /** Where the serve stage runs: the machine it is on, or what a test puts in its place. */
@@ -40,13 +41,18 @@ export interface Told {
   readonly config: AgentConfig
   readonly policy: TrustPolicy
   readonly lock: Lock
+  readonly identity: Identity
 }
 
-/** @throws PlasmError `config-invalid` | `trust-missing` | `trust-policy-invalid` | `already-running` */
-export async function configure({ sources, trustFile }: ServeSetting): Promise<Told> {
+/**
+ * @throws PlasmError `config-invalid` | `trust-missing` | `trust-policy-invalid` | `already-running` | `node-key-exposed` |
+ * `node-key-invalid`
+ */
+export async function configure({ sources, trustFile, stateDirectory }: ServeSetting): Promise<Told> {
   const config = await readConfig(sources)
   const policy = await readTrustPolicy(trustFile)
-  return { config, policy, lock: await takeLock(config.storeRoot) }
+  const lock = await takeLock(config.storeRoot)
+  return { config, policy, lock, identity: await adoptIdentity(config, stateDirectory) }
 }
 
 /** Aborted by the first SIGTERM or SIGINT; the second one ends the process as it would without us. */

@@ -80,8 +80,8 @@ async function takeIn(
 ): Promise<string | undefined> {
   const taken = await inbox.takeIn(served?.set)
   if (!taken) return undefined
-  const { config } = server.told
-  const by = { ...config, bootId: server.bootId, directory: taken.dir }
+  const { config, identity } = server.told
+  const by = { ...config, peerId: identity.peerId, bootId: server.bootId, directory: taken.dir }
   await writeRecord(config.storeRoot, recordFor(taken.set, await readRecord(config.storeRoot), by))
   return `a newer set came in from ${taken.dir}`
 }

@@ -110,12 +110,13 @@ async function untilLost(server: Server, inbox: () => Promise<Inbox>): Promise<s
 }
 
 async function adoptServed({ told, bootId, status, setting, log }: Server): Promise<Served> {
-  const { config, policy } = told
+  const { config, policy, identity } = told
   const { storeRoot } = config
   const set = await adopt(storeRoot, policy, config, { seen: await readSeen(setting.stateDirectory) })
   const wrongClock = clockProblem(set.verified.manifest, policy, Date.now())
   if (wrongClock) log.say(`${wrongClock}; set it`)
-  const record = recordFor(set, await readRecord(storeRoot), { ...config, bootId, directory: storeRoot })
+  const by = { ...config, peerId: identity.peerId, bootId, directory: storeRoot }
+  const record = recordFor(set, await readRecord(storeRoot), by)
   await writeProviderFile(storeRoot, record)
   status.serving({ set, record })
   return { set, record }

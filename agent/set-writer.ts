@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, rmSync } from 'node:fs'
-import { type CarryPlan, closingBytes, planCarry } from './carry-plan.ts'
+import { type CarryPlan, type ClosingFile, closingBytes, planCarry } from './carry-plan.ts'
 import { prefixBytesOf } from './image-layout.ts'
 import type { VerifiedManifest } from './verify.ts'
 import { writeAt } from './write-at.ts'
@@ -23,8 +23,8 @@ export interface SetWriter {
   /** Room that the files take now, bytes. */
   heldBytes(): number
   write(role: string, offset: number, bytes: Buffer): void
-  /** Writes the boot record and the trailer. @returns the new initrd's length */
-  finish(record: Uint8Array): number
+  /** Writes what is known last, and the trailer. @returns the new initrd's length */
+  finish(files: readonly ClosingFile[]): number
   /** Closes the files and keeps them. */
   close(): void
   /** Closes and deletes the files. */
@@ -81,8 +81,8 @@ export function createSetWriter(
       }
       if (role === 'kernel' && kernel) writeAt(kernel, bytes, offset)
     },
-    finish(record) {
-      const closing = closingBytes(record)
+    finish(files) {
+      const closing = closingBytes(files)
       const { closingOffset } = planned()
       writeAt(initrd, closing, closingOffset)
       return closingOffset + closing.length

@@ -17,6 +17,10 @@ export interface Status {
   }
   readonly machine: string
   readonly runId: string | null
+  /** This machine's libp2p peer id. */
+  readonly peerId: string | null
+  /** Who booted whom, this machine's boot first: signed claims, since keys are free to make. */
+  readonly lineage: ReadonlyArray<{ readonly provider: string; readonly client: string; readonly bytes: number }>
   readonly bootId: string
   readonly stage: Stage
   readonly step: StepName

@@ -21,6 +21,7 @@ export function statusScreen(status: Status, { colour, now }: Look): string {
   const headline = status.ready ? 'ready' : `not ready: ${status.notReadyBecause ?? 'no reason known'}`
   const painted = (line: string) => (colour ? `${BOLD}${status.ready ? GREEN : RED}${line}${RESET}` : line)
   const rows = [
+    ...machine(status),
     ...lineage(status),
     ...bootSet(status),
     ...plasmd(status, now),
@@ -34,15 +35,27 @@ export function statusScreen(status: Status, { colour, now }: Look): string {
 
 type Row = readonly [label: string, text: string]
 
-function lineage({ machine, record, advertising }: Status): readonly Row[] {
+function machine({ machine, record, advertising }: Status): readonly Row[] {
   const told = advertising ? ', advertised' : ''
   if (!record) return [['machine', `${machine}${told}`]]
   const { generation, provider } = record
   const name = provider.name === null ? '' : `${provider.name}, `
+  const proof = provider.provenBy === 'receipt' ? 'proven by its receipt' : 'unproven'
   return [
     ['machine', `${machine}, generation ${generation}${told}`],
-    ['booted from', `${provider.url} (${name}generation ${provider.generation}, found by ${provider.discoveredBy})`],
+    [
+      'booted from',
+      `${provider.url} (${name}generation ${provider.generation}, found by ${provider.discoveredBy}; ${proof})`,
+    ],
   ]
+}
+
+/** Keys are free to make: who they belong to is known to the harness, and not here. */
+function lineage({ peerId, lineage }: Status): readonly Row[] {
+  const own = peerId === null ? [] : [['peer id', peerId] as const]
+  if (lineage.length === 0) return own
+  const path = lineage.map(({ provider }) => `from ${provider}`).join(' ')
+  return [...own, ['lineage', `signed claims: booted ${path}`]]
 }
 
 function bootSet({ record, artifacts }: Status): readonly Row[] {

@@ -2,6 +2,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { artifactsOf } from '../service/manifest.ts'
 import { buildInfo } from '../service/version.ts'
+import type { Identity } from './adopt-identity.ts'
 import type { BootRecord } from './boot-record.ts'
 import type { AgentConfig } from './config.ts'
 import type { AgentEvent } from './events.ts'
@@ -18,6 +19,7 @@ const GATHER_MS = 100
 /** What the file says beyond events, asked for when it is written. */
 export interface StatusSources {
   readonly config: AgentConfig
+  readonly identity: Pick<Identity, 'peerId' | 'links'>
   readonly plasmd: () => Status['plasmd']
   readonly lastReport: () => Status['lastReport']
   readonly lowestAvailableMiB: () => number
@@ -95,7 +97,7 @@ function learnt(event: AgentEvent): Partial<Told> {
 }
 
 function statusOf(told: Told, sources: StatusSources, process_: { bootId: string; startedAt: string }): Status {
-  const { config } = sources
+  const { config, identity } = sources
   const { served, ...rest } = told
   const { version, commit } = buildInfo()
   return {
@@ -103,6 +105,8 @@ function statusOf(told: Told, sources: StatusSources, process_: { bootId: string
     agent: { version, commit, pid: process.pid, startedAt: process_.startedAt },
     machine: config.machine,
     runId: config.runId,
+    peerId: identity.peerId,
+    lineage: identity.links,
     bootId: process_.bootId,
     stage: 'serve',
     ...rest,

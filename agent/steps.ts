@@ -8,8 +8,15 @@ export type EventSink = (event: AgentEvent) => void
 /** Runs steps by name: times, announces and reports each in one place, so that steps do none of it. */
 export interface StepRunner {
   readonly stage: Stage
-  /** Runs one step. A failure is announced and thrown on as the same error. */
-  step<T>(name: StepName, work: () => T | Promise<T>, about?: { readonly provider?: string }): Promise<T>
+  /**
+   * Runs one step. A failure is announced and thrown on as the same error. Work that finds out that there is nothing to do
+   * says so by `leaveOut`: the step counts as skipped.
+   */
+  step<T>(
+    name: StepName,
+    work: (leaveOut: (reason: string) => void) => T | Promise<T>,
+    about?: { readonly provider?: string },
+  ): Promise<T>
   /** Says that a step is left out, and why. */
   skip(name: StepName, reason: string): void
   /** An event from inside a step (a candidate, progress). */
@@ -37,8 +44,16 @@ export function createStepRunner(stage: Stage, sinks: readonly EventSink[]): Ste
       emit({ type: 'step-started', stage, step })
       const startedAt = performance.now()
       try {
-        const product = await work()
+        let reason: string | undefined
+        const product = await work((why) => {
+          reason = why
+        })
         const milliseconds = performance.now() - startedAt
+        if (reason !== undefined) {
+          record(step, milliseconds, 'skipped')
+          emit({ type: 'step-skipped', stage, step, reason })
+          return product
+        }
         record(step, milliseconds, 'done')
         emit({ type: 'step-done', stage, step, milliseconds: Math.round(milliseconds) })
         return product

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { LINEAGE_MAX, type Lineage, verifyLineage } from './lineage.ts'
+import { LINEAGE_MAX, type Lineage, type LineageExpectation, verifyLineage } from './lineage.ts'
 import { RECEIPT_MAX_BYTES } from './receipt.ts'
 
 export const LINEAGE_MAX_BYTES = LINEAGE_MAX * RECEIPT_MAX_BYTES
@@ -12,9 +12,9 @@ export interface StoredLineage extends Lineage {
 
 /**
  * Reads a lineage. One that is not this machine's, or cannot be read, is none: whoever serves with it would only be found out.
- * @param client this machine's peer id
+ * @param expected at least this machine's peer id
  */
-export async function readLineage(file: string, client: string): Promise<StoredLineage | undefined> {
+export async function readLineage(file: string, expected: LineageExpectation): Promise<StoredLineage | undefined> {
   try {
     const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     try {
@@ -22,7 +22,7 @@ export async function readLineage(file: string, client: string): Promise<StoredL
       if (!stat.isFile() || stat.size > LINEAGE_MAX_BYTES) return undefined
       const envelopes: unknown = JSON.parse(await handle.readFile('utf8'))
       if (!Array.isArray(envelopes)) return undefined
-      return { envelopes, ...verifyLineage(envelopes, { client }) }
+      return { envelopes, ...verifyLineage(envelopes, expected) }
     } finally {
       await handle.close()
     }
@@ -30,5 +30,3 @@ export async function readLineage(file: string, client: string): Promise<StoredL
     return undefined
   }
 }
-
-export const lineageDocument = (envelopes: readonly unknown[]): Buffer => Buffer.from(`${JSON.stringify(envelopes)}\n`)

@@ -18,5 +18,5 @@ export function createOwnLineage(root: string, client: string): () => Promise<St
 /** An origin has no lineage: it need not load what checks one. */
 async function load(file: string, client: string): Promise<StoredLineage | undefined> {
   const { readLineage } = await import('./lineage-file.ts')
-  return readLineage(file, client)
+  return readLineage(file, { client })
 }

@@ -40,11 +40,12 @@ test('handover builds an initrd that carries the whole set', async (t) => {
   assert.deepEqual(await readFile(kernel), set.files.vmlinuz)
   await writeFile(join(root, 'carry.cpio'), built.subarray(set.prefixBytes))
   const { stdout } = await run('cpio', ['-it', '--quiet', '-F', join(root, 'carry.cpio')])
-  assert.deepEqual(stdout.trim().split('\n').slice(-5), [
+  assert.deepEqual(stdout.trim().split('\n').slice(-6), [
     `${HANDOVER_DIR}/manifest.json`,
     `${HANDOVER_DIR}/kernel`,
     `${HANDOVER_DIR}/initramfs`,
     `${HANDOVER_DIR}/rootfs`,
+    `${HANDOVER_DIR}/node-key`,
     `${HANDOVER_DIR}/boot-record.json`,
   ])
   const extract = async (name: string) => {

@@ -38,6 +38,8 @@ for (const chunkBytes of [65536, null]) {
       name: 'plasm-aaaaaa',
       generation: 4,
       discoveredBy: 'static',
+      peerId: null,
+      provenBy: null,
     })
     assert.equal(record.runId, 'r1')
     const command = args.find((word) => word.startsWith('--command-line='))

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { hostArch } from '../../service/arch.ts'
+import { type ReceiptRequest, readReceiptRequest } from '../../service/receipt-request.ts'
 import type { TestSet } from './boot-set.ts'
 
 /** A request that a provider saw; `from` is where its range begins, `sent` what it was answered with. */
@@ -31,10 +32,20 @@ export interface TestProvider {
   close(): Promise<void>
 }
 
+/** What `POST /receipts` is answered with: JSON, or whatever the response was made to be. */
+export type Receipts = (request: ReceiptRequest, response: ServerResponse) => unknown
+
 /** A provider on loopback that speaks INTEROP's HTTP, except where a test has it misbehave. */
 export async function startProvider(
   set: TestSet,
-  about: { misbehave?: Misbehave; status?: Record<string, unknown>; channel?: string; port?: number } = {},
+  about: {
+    misbehave?: Misbehave
+    status?: Record<string, unknown>
+    channel?: string
+    port?: number
+    /** Answers `POST /receipts`; without it that is a path like any other. */
+    receipts?: Receipts
+  } = {},
 ): Promise<TestProvider> {
   const base = `/${about.channel ?? 'stable'}/${hostArch()}/`
   const seen: Seen[] = []
@@ -47,6 +58,7 @@ export async function startProvider(
     if (path === '/status' && about.status) return void response.end(JSON.stringify(about.status))
     if (path === `${base}manifest.json`) return void response.end(set.manifest)
     if (path === `${base}manifest.dsse.json` && set.envelope) return void response.end(set.envelope)
+    if (path === '/receipts' && about.receipts) return void answerReceipt(about.receipts, request, response)
     const file = path.startsWith(base) ? path.slice(base.length) : ''
     const bytes = set.files[file]
     if (!bytes) return void response.writeHead(404).end()
@@ -69,6 +81,12 @@ export async function startProvider(
       await once(server, 'close')
     },
   }
+}
+
+async function answerReceipt(receipts: Receipts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const wanted = readReceiptRequest(Buffer.concat(await request.toArray()))
+  const body = receipts(wanted, response)
+  if (!response.writableEnded && !response.destroyed) response.end(JSON.stringify(body))
 }
 
 export function answer(response: ServerResponse, bytes: Buffer, from: number, seen: Seen): void {

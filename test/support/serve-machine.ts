@@ -166,6 +166,7 @@ function recordOf(verified: ReturnType<typeof verify>) {
   return makeRecord(candidate as Parameters<typeof makeRecord>[0], verified, {
     runId: null,
     machine: 'plasm',
+    peerId: null,
     budget: { totalMiB: 512, availableMiB: 430, needMiB: 180, rootfsFreeMiB: 200, initrdMiB: 60, kernelMiB: 8 },
     lowestAvailableMiB: 1,
     fetchBootId: 'before',

@@ -41,7 +41,7 @@ test('numbers go on within a boot id, and start anew in the next boot', async (t
   assert.equal(sequenceOf('boot-b', join(directory, 'no', 'such', 'directory'))(), 0)
 })
 
-const nobody = { token: null, runId: null, machine: 'm', bootId: 'b', sequenceFile: '/nonexistent/seq' }
+const nobody = { token: null, runId: null, machine: 'm', peerId: null, bootId: 'b', sequenceFile: '/nonexistent/seq' }
 
 test('without a URL nothing is reported', async () => {
   const reporter = createReporter({ url: null, ...nobody })

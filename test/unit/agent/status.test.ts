@@ -16,6 +16,8 @@ const READY: Status = {
   agent: { version: '0.1.0', commit: 'abc1234', pid: process.pid, startedAt: '2026-01-01T00:00:00Z' },
   machine: 'plasm-00a1b2',
   runId: null,
+  peerId: '12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7',
+  lineage: [],
   bootId: 'b',
   stage: 'serve',
   step: 'watch',
@@ -25,8 +27,16 @@ const READY: Status = {
     version: 1,
     runId: null,
     machine: 'plasm-00a1b2',
+    peerId: null,
     generation: 2,
-    provider: { url: 'http://192.0.2.2:8080', name: 'plasm-aabbcc', generation: 1, discoveredBy: 'mdns' },
+    provider: {
+      url: 'http://192.0.2.2:8080',
+      name: 'plasm-aabbcc',
+      generation: 1,
+      discoveredBy: 'mdns',
+      peerId: null,
+      provenBy: null,
+    },
     set: {
       manifestDigest: digest('ab'),
       channel: 'stable',
@@ -34,6 +44,7 @@ const READY: Status = {
       version: '0.1.0',
       sequence: 12,
       bytes: 50e6,
+      signedBy: [],
     },
     handover: 'carry',
     budget: { totalMiB: 480, availableMiB: 430, needMiB: 180, rootfsFreeMiB: 200, initrdMiB: 60, kernelMiB: 8 },
@@ -88,7 +99,9 @@ test('the screen of a ready machine', () => {
     statusScreen(READY, { colour: false, now: NOW }),
     `ready
 machine      plasm-00a1b2, generation 2, advertised
-booted from  http://192.0.2.2:8080 (plasm-aabbcc, generation 1, found by mdns)
+booted from  http://192.0.2.2:8080 (plasm-aabbcc, generation 1, found by mdns;
+             unproven)
+peer id      12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7
 set          stable/x86_64 0.1.0, sequence 12, sha256:abababababab
 artifacts    kernel         7.6 MiB  sha256:010101010101
              initramfs     40.1 MiB  sha256:020202020202
@@ -109,6 +122,7 @@ test('the screen of a machine that is not ready says why and what to do', () => 
     `not ready: plasmd cannot start: port 8080 is in use by another program
 [port-in-use]
 machine      plasm-00a1b2
+peer id      12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7
 set          none
 plasmd       backoff, 1 restart, last ended: killed by SIGKILL
              http://127.0.0.1:8080
@@ -118,6 +132,35 @@ next         end the program that listens on port 8080, or set port in
              /etc/plasm/agent.toml; plasmd is tried again by itself
 agent        pid ${process.pid}, up 2 min 5 s, serve stage at provider, 0.1.0 (abc1234)
 `,
+  )
+})
+
+test('who booted this machine is called what it is: proven by a receipt, and before that signed claims', () => {
+  const [own, provider, origin] = ['A', 'B', 'C'].map((letter) => `12D3KooW${letter.repeat(44)}`) as [
+    string,
+    string,
+    string,
+  ]
+  const record = READY.record!
+  const proven = { ...record.provider, peerId: provider, provenBy: 'receipt' as const }
+  const lineage = [
+    { provider, client: own, bytes: 50e6 },
+    { provider: origin, client: provider, bytes: 50e6 },
+  ]
+  const screen = statusScreen(
+    { ...READY, peerId: own, lineage, record: { ...record, provider: proven } },
+    { colour: false, now: NOW },
+  )
+  assert.ok(
+    screen.includes(`
+booted from  http://192.0.2.2:8080 (plasm-aabbcc, generation 1, found by mdns;
+             proven by its receipt)
+peer id      ${own}
+lineage      signed claims: booted from
+             ${provider} from
+             ${origin}
+set `),
+    screen,
   )
 })
 

@@ -1,0 +1,62 @@
+import { chmod, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { LineageExpectation, Link } from '../service/lineage.ts'
+import type { StoredLineage } from '../service/lineage-file.ts'
+import { type NodeKey, openNodeKey, readNodeKey, writeNodeKey } from '../service/node-key.ts'
+import { storePaths } from '../service/store-layout.ts'
+import type { AgentConfig, PhaseMode } from './config.ts'
+import { HANDOVER } from './handover-layout.ts'
+import { machineKey } from './machine-key.ts'
+import { exists } from './publish.ts'
+import { ensureDirectory, PRIVATE_FILE, PUBLIC_FILE } from './store-files.ts'
+
+/** Who this machine is in its serve stage, and by which receipts it came here. */
+export interface Identity {
+  readonly peerId: string
+  /** Envelopes, own one first. */
+  readonly lineage: readonly unknown[]
+  readonly links: readonly Link[]
+}
+
+/**
+ * Makes the identity that kexec handed over the store's own, where plasmd finds it (store-layout.ts); a machine that nothing
+ * was handed to keeps the one it has, or gets one. The key is moved last: an agent that was killed half way goes on. Receipts
+ * that are left from an earlier boot are removed: by their key, or where the key was handed over, by their nonce.
+ * @throws PlasmError `node-key-exposed` | `node-key-invalid`
+ */
+export async function adoptIdentity(
+  { storeRoot: root, mode, bootNonce }: Pick<AgentConfig, 'storeRoot' | 'mode' | 'bootNonce'>,
+  stateDirectory?: string,
+): Promise<Identity> {
+  if (mode === 'private') return { peerId: (await machineKey(mode)).peerId, lineage: [], links: [] }
+  await ensureDirectory(root)
+  const { handover, nodeKey, lineage } = storePaths(root)
+  await moveIfThere(join(handover, HANDOVER.lineage), lineage, PUBLIC_FILE)
+  const handedOver = await moveIfThere(join(handover, HANDOVER.nodeKey), nodeKey, PRIVATE_FILE)
+  const { peerId } = await ownKey(nodeKey, mode, stateDirectory)
+  const nonce = handedOver && bootNonce !== null ? { nonce: bootNonce } : {}
+  const own = await ownLineage(lineage, { client: peerId, ...nonce })
+  return { peerId, lineage: own?.envelopes ?? [], links: own?.links ?? [] }
+}
+
+async function ownKey(file: string, mode: PhaseMode, stateDirectory: string | undefined): Promise<NodeKey> {
+  const found = await readNodeKey(file)
+  if (found) return found
+  await writeNodeKey(file, await machineKey(mode, stateDirectory))
+  return openNodeKey(file)
+}
+
+async function ownLineage(file: string, expected: LineageExpectation): Promise<StoredLineage | undefined> {
+  if (!(await exists(file))) return undefined
+  const { readLineage } = await import('../service/lineage-file.ts')
+  const own = await readLineage(file, expected)
+  if (!own) await rm(file, { force: true })
+  return own
+}
+
+async function moveIfThere(from: string, to: string, mode: number): Promise<boolean> {
+  if (!(await exists(from))) return false
+  await chmod(from, mode)
+  await rename(from, to)
+  return true
+}

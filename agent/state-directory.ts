@@ -1,0 +1,5 @@
+/**
+ * What a machine keeps between boots: its node key and the releases that it has used. On a data disk; where none is mounted
+ * here there is no such directory, and nothing lasts.
+ */
+export const STATE_DIRECTORY = '/var/lib/plasm/state'
