@@ -39,7 +39,15 @@ export async function chainCommand(options: ChainOptions, json: boolean): Promis
       for (const images of ['published', 'media']) await rm(join(runDir, images), { recursive: true, force: true })
     }
   } catch (thrown) {
-    print({ ok: false, arch: options.arch, accel: null, setBytes: 0, generations: [], error: chainError(thrown) })
+    print({
+      ok: false,
+      arch: options.arch,
+      accel: null,
+      setBytes: 0,
+      lineageVerified: false,
+      generations: [],
+      error: chainError(thrown),
+    })
     return interrupt.signal.aborted ? EXIT_INTERRUPTED : EXIT.failed
   }
 }

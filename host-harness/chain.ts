@@ -34,7 +34,9 @@ export async function chain(spec: ChainSpec, emit: Emit, signal: AbortSignal): P
     const origin = await startOrigin(network.inOrigin, spec)
     started.defer(origin.stop)
 
-    let providers: readonly LiveProvider[] = [{ participant: ORIGIN, generation: 0, stop: origin.stop }]
+    let providers: readonly LiveProvider[] = [
+      { participant: ORIGIN, generation: 0, ancestry: [origin.peerId], stop: origin.stop },
+    ]
     for (const place of guests) {
       signal.throwIfAborted()
       const servedBefore = await servedByEach(providers)
@@ -57,6 +59,8 @@ export async function chain(spec: ChainSpec, emit: Emit, signal: AbortSignal): P
         signal,
       })
       generations.push(generation)
+      const from = providers.find(({ participant }) => participant.name === generation.provider.machine)
+      const ancestry = [generation.peerId!, ...from!.ancestry]
       guest.progress.state('proven', `booted from ${generation.provider.machine}, proven`)
       checkProbes(generations)
       if (spec.providers === 'last') {
@@ -65,13 +69,16 @@ export async function chain(spec: ChainSpec, emit: Emit, signal: AbortSignal): P
       }
       const { generation: number } = generation
       const stop = async () => guest.machine[Symbol.asyncDispose]()
-      providers = [...providers, { participant: place, generation: number, stop }]
+      providers = [...providers, { participant: place, generation: number, ancestry, stop }]
     }
-    emit({ type: 'result', result: { ok: true, ...about, generations } })
+    emit({ type: 'result', result: { ok: true, ...about, lineageVerified: true, generations } })
   } catch (thrown) {
     const failure = signal.aborted ? interrupted(current) : thrown
     if (current && !signal.aborted) tellFailure(current, emit)
-    emit({ type: 'result', result: { ok: false, ...about, generations, error: chainError(failure) } })
+    emit({
+      type: 'result',
+      result: { ok: false, ...about, lineageVerified: false, generations, error: chainError(failure) },
+    })
   }
   if (spec.keep && !signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve))
 }

@@ -12,6 +12,8 @@ const CONTROL = /\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.|[\x00-\x08\x0b-\x1f\x7f]/g
 /** The time that printk puts before a line tells the kernel's own words from a program's. */
 const KERNEL_BANNER = /\[\s*\d+\.\d+\] Linux version /
 const KERNEL_COMMAND_LINE = /\[\s*\d+\.\d+\] Kernel command line: /
+/** In a kernel's own words, as it was given to it. */
+const BOOT_NONCE = / plasm\.boot=([0-9a-f]{32})(?= |$)/
 const STAGE = /plasm: (fetch|serve) stage, release (\S+)/
 const KEXEC = /plasm: kexec into (sha256:[0-9a-f]{12}) from (\S+)/
 
@@ -39,6 +41,8 @@ export interface ConsoleFacts {
   /** When each kernel's banner was seen. */
   readonly banners: readonly number[]
   readonly commandLines: number
+  /** `plasm.boot=` on the second kernel command line. */
+  readonly bootNonce: string | null
   readonly stages: readonly StageLine[]
   /** When the agent last said that it kexecs. */
   readonly kexecAt: number | null
@@ -48,10 +52,14 @@ export function consoleFacts(lines: readonly ConsoleLine[]): ConsoleFacts {
   const banners: number[] = []
   const stages: StageLine[] = []
   let commandLines = 0
+  let bootNonce: string | null = null
   let kexecAt: number | null = null
   for (const { at, text } of lines) {
     if (KERNEL_BANNER.test(text)) banners.push(at)
-    if (KERNEL_COMMAND_LINE.test(text)) commandLines += 1
+    if (KERNEL_COMMAND_LINE.test(text)) {
+      commandLines += 1
+      if (commandLines === 2) bootNonce = BOOT_NONCE.exec(text)?.[1] ?? null
+    }
     if (KEXEC.test(text) && banners.length === 1) kexecAt = at
     const [, stage, release] = STAGE.exec(text) ?? []
     if (stage && release) {
@@ -59,7 +67,7 @@ export function consoleFacts(lines: readonly ConsoleLine[]): ConsoleFacts {
       stages.push({ stage: stage as StageLine['stage'], release: released, banners: banners.length })
     }
   }
-  return { banners, commandLines, stages, kexecAt }
+  return { banners, commandLines, bootNonce, stages, kexecAt }
 }
 
 /** In a word or two, what a line says about where its machine is; undefined when it says nothing of the kind. */

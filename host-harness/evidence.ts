@@ -1,6 +1,7 @@
 import type { BootRecord } from '../agent/boot-record.ts'
 import type { ConsoleFacts } from './console.ts'
 import type { ReceivedBytes } from './counters.ts'
+import { type LineageFacts, lineageProblem } from './lineage-evidence.ts'
 import type { Evidence } from './result.ts'
 
 /** Everything gathered about one machine's boot. */
@@ -26,6 +27,7 @@ export interface Facts {
   /** What the provider's own HTTP counter rose by during the boot; null when it keeps none. */
   readonly providerSaysServed: number | null
   readonly servedSetDifferences: readonly string[]
+  readonly lineage: LineageFacts
 }
 
 /** The piece's name is stable: scripts and tests go by it. */
@@ -61,6 +63,8 @@ export function judge(facts: Facts): { readonly evidence: Evidence; readonly mis
   }
   const { machine, generation } = facts.provider ?? { machine: `nobody at ${record.provider.url}`, generation: -1 }
   const says = facts.providerSaysServed
+  const lineage = lineageProblem(facts.lineage)
+  const { peerId, ancestry, bootNonce } = facts.lineage
   const checks: ReadonlyArray<readonly [piece: string, holds: boolean, found: string]> = [
     ['kernelBanners', evidence.kernelBanners === 2, `${evidence.kernelBanners} kernel banners on the console, not 2`],
     ['commandLines', facts.console.commandLines === 2, `${facts.console.commandLines} kernel command lines, not 2`],
@@ -104,6 +108,15 @@ export function judge(facts: Facts): { readonly evidence: Evidence; readonly mis
       says === null || says >= facts.published.setBytes,
       `${machine} says it served ${says} bytes, the set has ${facts.published.setBytes}`,
     ],
+    [
+      'receipt',
+      record.provider.provenBy === 'receipt' &&
+        record.provider.peerId === ancestry[0] &&
+        record.peerId === peerId &&
+        record.bootNonce === bootNonce,
+      `the boot record of ${record.peerId} says provider ${record.provider.peerId ?? 'unproven'}, nonce ${record.bootNonce}; the machines are ${peerId} and ${ancestry[0]}, the nonce is ${bootNonce}`,
+    ],
+    ['lineage', lineage === undefined, lineage ?? ''],
     ['servesSameSet', evidence.servesSameSet, facts.servedSetDifferences.join('; ')],
     [
       'bootIdChanged',

@@ -15,6 +15,8 @@ import type { Ready } from './wait-ready.ts'
 export interface LiveProvider {
   readonly participant: Participant
   readonly generation: number
+  /** Peer ids: its own, its provider's, … up to the origin's, as the harness knows them. */
+  readonly ancestry: readonly string[]
   stop(): Promise<void>
 }
 
@@ -65,6 +67,9 @@ export async function proveGeneration(guest: Guest, ready: Ready, context: Proof
     discoveredBy: record.provider.discoveredBy,
     manifestDigest: record.set.manifestDigest,
     handover: record.handover,
+    signed: record.set.signedBy.length > 0,
+    peerId: facts.lineage.peerId,
+    provenBy: record.provider.provenBy,
     seconds: secondsOf({
       qemuStarted: guest.machine.startedAt,
       firstBanner: banners[0]!,
@@ -87,15 +92,16 @@ function lowestAtKexec(guest: Guest): readonly number[] {
 
 async function gather(guest: Guest, ready: Ready, context: ProofContext): Promise<Facts> {
   const { spec, published, participants, providers } = context
-  const { record, release } = ready.event
+  const { record, release, lineage } = ready.event
   // Counters first: what the harness downloads itself below must not be among them.
   const received = await readCounters(guest.place, participants)
   const servedAfter = await servedByEach(providers)
   const provider = providers.find(({ participant }) => participantUrl(participant) === record.provider.url)
   const differences = await servedSetDifferences(participantUrl(guest.place), published, context.signal)
   const fetched = guest.events.filter(({ event }) => 'stage' in event && event.stage === 'fetch')
+  const console = consoleFacts(guest.machine.lines)
   return {
-    console: consoleFacts(guest.machine.lines),
+    console,
     resets: guest.machine.resets(),
     runId: guest.runId,
     nonce: spec.nonce,
@@ -111,6 +117,13 @@ async function gather(guest: Guest, ready: Ready, context: ProofContext): Promis
     received,
     providerSaysServed: provider ? rise(context.servedBefore, servedAfter, provider.participant.name) : null,
     servedSetDifferences: differences,
+    lineage: {
+      envelopes: lineage,
+      peerId: guest.peerId(),
+      ancestry: provider?.ancestry ?? [],
+      bootNonce: console.bootNonce,
+      manifestDigest: published.manifestDigest,
+    },
   }
 }
 

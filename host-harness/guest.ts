@@ -12,6 +12,8 @@ export interface Guest {
   readonly place: GuestPlace
   readonly runId: string
   readonly machine: Machine
+  /** Bound to it by its signed reports; null before the first. */
+  peerId(): string | null
   /** What it reported; grows. */
   readonly events: readonly Received[]
   readonly progress: ProgressTeller
@@ -53,5 +55,5 @@ export async function startGuest(
     ({ text }) => progress.ofLine(text),
   )
   progress.state('running', 'firmware')
-  return { place, runId, machine, events, progress }
+  return { place, runId, machine, peerId: () => reportServer.peerOf(runId), events, progress }
 }

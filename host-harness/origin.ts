@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { PlasmError } from '../service/errors.ts'
+import { openNodeKey } from '../service/node-key.ts'
 import { ORIGIN, PROVIDER_PORT } from './addresses.ts'
 import type { ChainSpec } from './chain-spec.ts'
 import { servedBytes } from './provider-status.ts'
@@ -13,15 +14,23 @@ const LOOK_EVERY_MS = 50
 /** plasmd gives running transfers 10 s; whoever supervises it kills after 15 (DESIGN). */
 const STOP_WITHIN_MS = 15_000
 
+export interface Origin {
+  /** Of the key that the harness made for it. */
+  readonly peerId: string
+  stop(): Promise<void>
+}
+
 /**
  * Starts the origin, `plasmd serve` of the published set, with mDNS, where the network put it; returns once it answers.
  * @throws PlasmError `origin-failed`
  */
-export async function startOrigin(inOrigin: readonly string[], spec: ChainSpec): Promise<{ stop(): Promise<void> }> {
+export async function startOrigin(inOrigin: readonly string[], spec: ChainSpec): Promise<Origin> {
+  const identity = join(spec.runDir, 'origin.node-key')
+  const { peerId } = await openNodeKey(identity)
   const log = join(spec.runDir, 'origin.log')
   const [program, ...words] = inOrigin
   const args = [
-    ...[process.execPath, PLASMD, 'serve', '--artifacts', spec.publishedDir, '--no-dht'],
+    ...[process.execPath, PLASMD, 'serve', '--artifacts', spec.publishedDir, '--no-dht', '--identity', identity],
     ...['--channel', spec.channel, '--arch', spec.arch, '--bind', ORIGIN.address, '--port', String(PROVIDER_PORT)],
   ]
   const plasmd = execa(program!, [...words, ...args], {
@@ -48,6 +57,7 @@ export async function startOrigin(inOrigin: readonly string[], spec: ChainSpec):
     })
   }
   return {
+    peerId,
     async stop() {
       plasmd.kill('SIGTERM')
       await plasmd

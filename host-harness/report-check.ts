@@ -1,5 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { Report } from '../agent/events.ts'
+import { isPeerId } from '../service/peer-id.ts'
 
 /** What the harness gave a machine, to know its reports by. */
 export interface Enrolled {
@@ -22,7 +23,7 @@ export interface Posted {
   readonly from: string
 }
 
-export type Refusal = 'malformed' | 'unknown-run' | 'forged' | 'wrong-address' | 'replayed'
+export type Refusal = 'malformed' | 'unknown-run' | 'forged' | 'wrong-address' | 'other-peer' | 'replayed'
 
 export type Checked =
   | { readonly kind: 'accepted'; readonly report: Report; readonly machine: Enrolled; readonly digest: string }
@@ -32,13 +33,16 @@ export type Checked =
 
 /**
  * Checks a report against what the harness gave its machine: HMAC-SHA256 of the raw body by the machine's token, the
- * address it comes from, and a number that rises within a boot id.
+ * address it comes from, the peer id that its first report had, and a number that rises within a boot id. Keys are free to make;
+ * this is what binds one to a machine.
  * @param last finds the last report accepted from a run and boot id
+ * @param peers run id -> peer id bound to that machine so far
  */
 export function checkReport(
   posted: Posted,
   enrolled: readonly Enrolled[],
   last: (runId: string, bootId: string) => LastReport | undefined,
+  peers: ReadonlyMap<string, string> = new Map(),
 ): Checked {
   const report = parse(posted.body)
   if (!report) return refused('malformed')
@@ -46,6 +50,7 @@ export function checkReport(
   if (!machine) return refused('unknown-run')
   if (!signedBy(machine.token, posted)) return refused('forged')
   if (posted.from !== machine.address) return refused('wrong-address')
+  if (!mayBe(report.peerId ?? null, machine.runId, peers)) return refused('other-peer')
   const digest = createHash('sha256').update(posted.body).digest('hex')
   const previous = last(machine.runId, report.bootId)
   if (previous && report.seq <= previous.seq) {
@@ -55,6 +60,13 @@ export function checkReport(
 }
 
 const refused = (why: Refusal): Checked => ({ kind: 'refused', why })
+
+/** One machine, one peer, and no two machines the same one. A report may leave it out. */
+function mayBe(peerId: string | null, runId: string, peers: ReadonlyMap<string, string>): boolean {
+  if (peerId === null) return true
+  const bound = peers.get(runId)
+  return bound === undefined ? ![...peers.values()].includes(peerId) : bound === peerId
+}
 
 function signedBy(token: string, { body, signature }: Posted): boolean {
   const expected = Buffer.from(`sha256=${createHmac('sha256', token).update(body).digest('hex')}`)
@@ -70,6 +82,7 @@ function parse(body: Uint8Array): Report | undefined {
       report?.version === 1 &&
       typeof report.bootId === 'string' &&
       Number.isSafeInteger(report.seq) &&
+      (report.peerId == null || (typeof report.peerId === 'string' && isPeerId(report.peerId))) &&
       Array.isArray(report.events) &&
       report.events.length > 0 &&
       report.events.every((timed) => typeof timed?.event?.type === 'string')

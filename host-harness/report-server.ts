@@ -18,23 +18,28 @@ export interface ReportServer extends AsyncDisposable {
   readonly url: string
   /** From now on this machine's reports are accepted, and their events told to `onEvent`, in order. */
   enrol(machine: Enrolled, onEvent: (received: Received) => void): void
+  /** The peer id that a machine's first signed report with one bound to it. */
+  peerOf(runId: string): string | null
 }
 
 /** Takes the machines' reports on the harness's address and keeps all of them, refused ones too, in reports.jsonl. */
 export async function openReportServer(address: string, runDir: string): Promise<ReportServer> {
   const machines: Array<Enrolled & { onEvent(received: Received): void }> = []
   const last = new Map<string, LastReport>()
+  const peers = new Map<string, string>()
   const journal = createWriteStream(join(runDir, 'reports.jsonl'), { flags: 'a' })
 
   const take = (body: Buffer, request: IncomingMessage): Checked => {
     const signature = request.headers[SIGNATURE_HEADER]?.toString()
     const from = request.socket.remoteAddress ?? ''
-    const checked = checkReport({ body, signature, from }, machines, (run, boot) => last.get(`${run} ${boot}`))
+    const lastOf = (run: string, boot: string) => last.get(`${run} ${boot}`)
+    const checked = checkReport({ body, signature, from }, machines, lastOf, peers)
     const verdict = checked.kind === 'refused' ? checked.why : checked.kind
     journal.write(`${JSON.stringify({ at: new Date().toISOString(), from, verdict, body: body.toString('utf8') })}\n`)
     if (checked.kind !== 'accepted') return checked
     const { report, machine, digest } = checked
     last.set(`${machine.runId} ${report.bootId}`, { seq: report.seq, digest })
+    if (report.peerId) peers.set(machine.runId, report.peerId)
     const at = performance.now()
     const { onEvent } = machines.find(({ runId }) => runId === machine.runId)!
     for (const { event } of report.events) onEvent({ at, bootId: report.bootId, event })
@@ -58,6 +63,7 @@ export async function openReportServer(address: string, runDir: string): Promise
   return {
     url: `http://${address}:${port}/report`,
     enrol: (machine, onEvent) => void machines.push({ ...machine, onEvent }),
+    peerOf: (runId) => peers.get(runId) ?? null,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

@@ -12,6 +12,8 @@ export interface ChainResult {
   readonly accel: Accelerator | null
   /** Sum of the published artifacts, bytes; 0 when the run failed before it published. */
   readonly setBytes: number
+  /** Whether the boot receipts of all these machines lead to the origin by exactly these machines' keys. */
+  readonly lineageVerified: boolean
   /** The finished ones, in order. */
   readonly generations: readonly Generation[]
   /** There exactly when `ok` is false. */
@@ -27,6 +29,11 @@ export interface Generation {
   readonly discoveredBy: string
   readonly manifestDigest: string
   readonly handover: HandoverKind
+  /** Whether the set that it booted was signed by keys that its image trusts. */
+  readonly signed: boolean
+  /** libp2p peer id, bound to the machine by its signed reports. */
+  readonly peerId: string | null
+  readonly provenBy: 'receipt' | null
   readonly seconds: Seconds
   readonly memory: { readonly totalMiB: number; readonly lowestAvailableMiB: number }
   readonly evidence: Evidence

@@ -21,6 +21,9 @@ const generation = v.strictObject({
   discoveredBy: v.picklist(['static', 'mdns', 'dht', 'cache']),
   manifestDigest: v.pipe(v.string(), v.regex(/^sha256:[0-9a-f]{64}$/)),
   handover: v.picklist(['carry', 'disk', 'refetch']),
+  signed: v.boolean(),
+  peerId: v.pipe(v.string(), v.regex(/^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/)),
+  provenBy: v.literal('receipt'),
   seconds: v.strictObject({
     total: seconds,
     firmware: seconds,
@@ -46,6 +49,7 @@ const proof = v.strictObject({
   arch: v.picklist(['x86_64', 'arm64']),
   accel: v.picklist(['tcg', 'kvm', 'hvf']),
   setBytes: positive,
+  lineageVerified: v.literal(true),
   generations: v.pipe(v.array(generation), v.minLength(1)),
 })
 

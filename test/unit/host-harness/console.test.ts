@@ -4,6 +4,7 @@ import { consoleFacts, doingOf, lineSplitter } from '../../../host-harness/conso
 
 const BANNER = '[    0.000000] Linux version 6.1.0-1-cloud-amd64 (gcc)'
 const COMMAND_LINE = '[    0.000000] Kernel command line: console=ttyS0'
+const NONCE = '0123456789abcdef'.repeat(2)
 const KEXEC = `plasm: kexec into sha256:${'0a'.repeat(6)} from http://192.168.77.2:8080`
 
 const factsOf = (texts: readonly string[]) => consoleFacts(texts.map((text, index) => ({ at: index, text })))
@@ -27,12 +28,13 @@ test('two kernels on one console', () => {
     'plasm: fetch stage, release none',
     KEXEC,
     BANNER,
-    COMMAND_LINE,
+    `${COMMAND_LINE} plasm.stage=serve plasm.boot=${NONCE}`,
     'plasm: serve stage, release run-1',
   ])
   assert.deepEqual(facts, {
     banners: [0, 4],
     commandLines: 2,
+    bootNonce: NONCE,
     stages: [
       { stage: 'fetch', release: null, banners: 1 },
       { stage: 'serve', release: 'run-1', banners: 2 },
@@ -43,7 +45,18 @@ test('two kernels on one console', () => {
 
 test("a program's words are not taken for a kernel's", () => {
   const facts = factsOf(['Linux version 6.1', 'plasm-agent: Kernel command line: x', `agent says ${KEXEC.slice(7)}`])
-  assert.deepEqual(facts, { banners: [], commandLines: 0, stages: [], kexecAt: null })
+  assert.deepEqual(facts, { banners: [], commandLines: 0, bootNonce: null, stages: [], kexecAt: null })
+})
+
+test('the nonce of a boot is that on the second kernel command line, whole', () => {
+  const nonceIn = (...commandLines: string[]) => factsOf(commandLines.map((words) => COMMAND_LINE + words)).bootNonce
+  const given = ` plasm.boot=${NONCE}`
+  assert.equal(nonceIn('', given), NONCE)
+  assert.equal(nonceIn('', `${given} quiet`), NONCE)
+  assert.equal(nonceIn(given), null, 'the first kernel has none')
+  assert.equal(nonceIn(given, ''), null)
+  assert.equal(nonceIn('', `${given}0`), null)
+  assert.equal(nonceIn('', ` x.${given.trim()}`), null)
 })
 
 test('the last kexec of the first kernel counts, since a load may fail and be tried again', () => {

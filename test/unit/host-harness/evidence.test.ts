@@ -1,16 +1,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Facts, judge, probeBudget } from '../../../host-harness/evidence.ts'
+import { makeNodeKey } from '../../../service/node-key.ts'
+import { NONCE as BOOT_NONCE, bootChain, receiptFor } from '../../support/receipts.ts'
 
 const NONCE = 'run-5eed'
 const SET_BYTES = 50_000_000
 const DIGEST = `sha256:${'a'.repeat(64)}`
+
+const { keys, envelopes } = bootChain(2, { manifestDigest: DIGEST })
+const [origin, vm1, vm2] = keys.map(({ peerId }) => peerId) as [string, string, string]
 
 /** A second generation, all of whose evidence is there. */
 const WHOLE: Facts = {
   console: {
     banners: [1000, 20_000],
     commandLines: 2,
+    bootNonce: BOOT_NONCE,
     stages: [
       { stage: 'fetch', release: null, banners: 1 },
       { stage: 'serve', release: NONCE, banners: 2 },
@@ -29,15 +35,15 @@ const WHOLE: Facts = {
       version: 1,
       runId: 'run-1',
       machine: 'plasm-770002',
-      peerId: null,
+      peerId: vm2,
       generation: 2,
       provider: {
         url: 'http://192.168.77.11:8080',
         name: null,
         generation: 1,
         discoveredBy: 'mdns',
-        peerId: null,
-        provenBy: null,
+        peerId: vm1,
+        provenBy: 'receipt',
       },
       set: {
         ...{ manifestDigest: DIGEST, channel: 'stable', arch: 'x86_64', version: '1', sequence: 2 },
@@ -48,7 +54,7 @@ const WHOLE: Facts = {
       budget: { totalMiB: 469, availableMiB: 400, needMiB: 100, rootfsFreeMiB: 200, initrdMiB: 40, kernelMiB: 14 },
       lowestAvailableMiB: 279,
       fetchBootId: 'boot-1',
-      bootNonce: 'n',
+      bootNonce: BOOT_NONCE,
       candidates: [],
       timings: [],
     },
@@ -64,6 +70,7 @@ const WHOLE: Facts = {
   },
   providerSaysServed: SET_BYTES + 1500,
   servedSetDifferences: [],
+  lineage: { envelopes, peerId: vm2, ancestry: [vm1, origin], bootNonce: BOOT_NONCE, manifestDigest: DIGEST },
 }
 
 const withConsole = (change: Partial<Facts['console']>): Facts => ({
@@ -73,6 +80,10 @@ const withConsole = (change: Partial<Facts['console']>): Facts => ({
 const withClaim = (change: Partial<Facts['claim']>): Facts => ({ ...WHOLE, claim: { ...WHOLE.claim, ...change } })
 const withRecord = (change: Partial<Facts['claim']['record']>): Facts =>
   withClaim({ record: { ...WHOLE.claim.record, ...change } })
+const withLineage = (change: Partial<Facts['lineage']>): Facts => ({
+  ...WHOLE,
+  lineage: { ...WHOLE.lineage, ...change },
+})
 const withBytes = (origin: number, vm1: number, strayBytes = 0): Facts => ({
   ...WHOLE,
   received: {
@@ -137,8 +148,50 @@ const FAULTS: ReadonlyArray<readonly [name: string, pieces: readonly string[], f
   ['a machine that serves something else', ['servesSameSet'], { ...WHOLE, servedSetDifferences: ['kernel is other'] }],
   ['the same boot id in both stages', ['bootIdChanged'], withClaim({ serveBootId: 'boot-1' })],
   ['no report of the fetch stage', ['bootIdChanged'], withClaim({ fetchBootIds: [] })],
+  [
+    'a provider that gave no receipt',
+    ['receipt', 'lineage'],
+    {
+      ...withRecord({ provider: { ...WHOLE.claim.record.provider, peerId: null, provenBy: null } }),
+      lineage: { ...WHOLE.lineage, envelopes: [] },
+    },
+  ],
+  ["another machine's record", ['receipt'], withRecord({ peerId: vm1 })],
+  ['a record of another boot', ['receipt'], withRecord({ bootNonce: 'f'.repeat(32) })],
+  ['a machine that never said who it is', ['receipt', 'lineage'], withLineage({ peerId: null })],
+  ['no nonce on the console', ['receipt', 'lineage'], withLineage({ bootNonce: null })],
+  ['receipts of another boot', ['receipt', 'lineage'], withLineage({ bootNonce: 'f'.repeat(32) })],
+  ['receipts of another set', ['lineage'], withLineage({ manifestDigest: `sha256:${'b'.repeat(64)}` })],
+  ['receipts given to another machine', ['receipt', 'lineage'], withLineage({ peerId: makeNodeKey().peerId })],
+  ['a forged receipt', ['lineage'], withLineage({ envelopes: [{ ...(envelopes[0] as object), payload: 'e30=' }] })],
+  ['a short cut', ['lineage'], withLineage({ envelopes: envelopes.slice(0, 1) })],
+  [
+    'an invented machine in between, with a key and receipts of its own',
+    ['lineage'],
+    withLineage({ envelopes: withInvented() }),
+  ],
+  [
+    'a machine that passes itself off as booted by the origin',
+    ['lineage'],
+    withLineage({ envelopes: [receiptFor(keys[0]!, keys[2]!, [], { manifestDigest: DIGEST })] }),
+  ],
+  ['a machine that calls itself an origin', ['lineage'], withLineage({ envelopes: asOrigin() })],
   ['a fetch stage that ran twice', ['bootIdChanged'], withClaim({ fetchBootIds: ['boot-0', 'boot-1'] })],
 ]
+
+/** The receipts verify by themselves: only who knows the machines' keys sees that one of them does not exist. */
+function withInvented(): readonly unknown[] {
+  const ghost = makeNodeKey()
+  const change = { manifestDigest: DIGEST }
+  const above = [receiptFor(keys[0]!, ghost, [], change)]
+  const middle = [receiptFor(ghost, keys[1]!, above, change), ...above]
+  return [receiptFor(keys[1]!, keys[2]!, middle, change), ...middle]
+}
+
+/** vm1 leaves out that it was booted itself. */
+function asOrigin(): readonly unknown[] {
+  return [receiptFor(keys[1]!, keys[2]!, [], { manifestDigest: DIGEST })]
+}
 
 test('nothing is missing when all of it is there', () => {
   const { evidence, missing } = judge(WHOLE)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import { checkReport, type LastReport, type Posted } from '../../../host-harness/report-check.ts'
+import { makeNodeKey } from '../../../service/node-key.ts'
 
 const ENROLLED = [
   { runId: 'run-1', token: 'token-1', address: '192.168.77.11' },
@@ -68,4 +69,19 @@ test('what is no report is malformed', () => {
   assert.equal(why(posted(without)), 'malformed')
   assert.equal(why(posted({ ...REPORT, events: [] })), 'malformed')
   assert.equal(why(posted({ ...REPORT, events: [{ uptime: 1, event: {} }] })), 'malformed')
+})
+
+test('a machine is the peer that its first signed report says, and no other machine is', () => {
+  const [one, other] = [makeNodeKey().peerId, makeNodeKey().peerId]
+  const whyOf = (peerId: unknown, peers: ReadonlyMap<string, string>) => {
+    const checked = checkReport(posted({ ...REPORT, peerId }), ENROLLED, () => undefined, peers)
+    return checked.kind === 'refused' ? checked.why : checked.kind
+  }
+  assert.equal(whyOf(one, new Map()), 'accepted')
+  assert.equal(whyOf(one, new Map([['run-1', one]])), 'accepted')
+  assert.equal(whyOf(null, new Map([['run-1', one]])), 'accepted', 'a report may leave it out')
+  assert.equal(whyOf(other, new Map([['run-1', one]])), 'other-peer')
+  assert.equal(whyOf(one, new Map([['run-2', one]])), 'other-peer', "another machine's")
+  assert.equal(whyOf('me', new Map()), 'malformed')
+  assert.equal(whyOf(7, new Map()), 'malformed')
 })

@@ -15,6 +15,7 @@ const VM1: Generation = {
   discoveredBy: 'mdns',
   manifestDigest: `sha256:${'a'.repeat(64)}`,
   handover: 'carry',
+  ...{ signed: false, peerId: `12D3KooW${'A'.repeat(44)}`, provenBy: 'receipt' },
   seconds: { total: 30, firmware: 1.2, fetchStage: 12.8, kexec: 1, serveStage: 15 },
   memory: { totalMiB: 469, lowestAvailableMiB: 279 },
   evidence: {
@@ -22,7 +23,14 @@ const VM1: Generation = {
     ...{ probeBytes: 1930, servesSameSet: true, bootIdChanged: true },
   },
 }
-const RESULT: ChainResult = { ok: true, arch: 'x86_64', accel: 'tcg', setBytes: 54_208_572, generations: [VM1] }
+const RESULT: ChainResult = {
+  ok: true,
+  arch: 'x86_64',
+  accel: 'tcg',
+  setBytes: 54_208_572,
+  lineageVerified: true,
+  generations: [VM1],
+}
 
 /** What a view writes to a stream that is no terminal. */
 function plain(...events: ChainEvent[]): string[] {
