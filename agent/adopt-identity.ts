@@ -1,8 +1,9 @@
 import { chmod, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { LineageExpectation, Link } from '../service/lineage.ts'
 import type { StoredLineage } from '../service/lineage-file.ts'
 import { type NodeKey, openNodeKey, readNodeKey, writeNodeKey } from '../service/node-key.ts'
+import { cannotKeep } from '../service/provider-key.ts'
 import { storePaths } from '../service/store-layout.ts'
 import type { AgentConfig, PhaseMode } from './config.ts'
 import { HANDOVER } from './handover-layout.ts'
@@ -29,7 +30,6 @@ export async function adoptIdentity(
   stateDirectory?: string,
 ): Promise<Identity> {
   if (mode === 'private') return { peerId: (await machineKey(mode)).peerId, lineage: [], links: [] }
-  await ensureDirectory(root)
   const { handover, nodeKey, lineage } = storePaths(root)
   await moveIfThere(join(handover, HANDOVER.lineage), lineage, PUBLIC_FILE)
   const handedOver = await moveIfThere(join(handover, HANDOVER.nodeKey), nodeKey, PRIVATE_FILE)
@@ -42,8 +42,15 @@ export async function adoptIdentity(
 async function ownKey(file: string, mode: PhaseMode, stateDirectory: string | undefined): Promise<NodeKey> {
   const found = await readNodeKey(file)
   if (found) return found
-  await writeNodeKey(file, await machineKey(mode, stateDirectory))
-  return openNodeKey(file)
+  const own = await machineKey(mode, stateDirectory)
+  try {
+    await ensureDirectory(dirname(file))
+    await writeNodeKey(file, own)
+    return await openNodeKey(file)
+  } catch (thrown) {
+    if (!cannotKeep(thrown)) throw thrown
+    return own
+  }
 }
 
 async function ownLineage(file: string, expected: LineageExpectation): Promise<StoredLineage | undefined> {

@@ -2,8 +2,10 @@ import type { Logger } from 'pino'
 import { makeNodeKey, type NodeKey, openNodeKey } from './node-key.ts'
 import { storePaths } from './store-layout.ts'
 
-/** A root that nothing can be written to is served all the same. */
 const CANNOT_WRITE = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT'])
+
+/** Whether a key could not be kept: what nothing can be written to is served all the same. */
+export const cannotKeep = (thrown: unknown): boolean => CANNOT_WRITE.has((thrown as NodeJS.ErrnoException).code ?? '')
 
 /**
  * The key that a provider signs with: that of a file, or of the root it serves; one for this run alone where the root cannot
@@ -15,8 +17,8 @@ export async function providerKey(root: string, file: string | undefined, log: P
   try {
     return await openNodeKey(storePaths(root).nodeKey)
   } catch (thrown) {
+    if (!cannotKeep(thrown)) throw thrown
     const { code } = thrown as NodeJS.ErrnoException
-    if (!CANNOT_WRITE.has(code ?? '')) throw thrown
     log.warn(
       { errno: code },
       'the served directory cannot hold a node key: this provider gets a new peer id at each start',

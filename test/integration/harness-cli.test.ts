@@ -30,7 +30,10 @@ test('a failure is one JSON object too, the last line of stdout', async () => {
   const { exitCode, stdout, stderr } = await chain('--generations', '20', '--memory', '65536', '--json')
   assert.equal(exitCode, 1)
   const { error, ...rest } = JSON.parse(stdout)
-  assert.deepEqual({ ...rest, arch: null }, { ok: false, arch: null, accel: null, setBytes: 0, generations: [] })
+  assert.deepEqual(
+    { ...rest, arch: null },
+    { ok: false, arch: null, accel: null, setBytes: 0, lineageVerified: false, generations: [] },
+  )
   assert.deepEqual([error.code, error.step, error.machine], ['host-memory-short', 'setup', null])
   assert.match(error.hint, /fewer generations/)
   assert.match(stderr, /host-memory-short/)
