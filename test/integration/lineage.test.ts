@@ -38,7 +38,7 @@ async function serveStage(t: TestContext, { initrd, record }: Booted): Promise<S
   t.after(() => at.remove())
   const { handover } = storePaths(at.store)
   await mkdir(handover, { recursive: true, mode: 0o700 })
-  for (const name of ['kernel', 'initramfs', 'rootfs', ...Object.values(HANDOVER)]) {
+  for (const name of ['manifest.json', 'kernel', 'initramfs', 'rootfs', ...Object.values(HANDOVER)]) {
     const bytes = carried(initrd, SET, name)
     if (bytes) await writeFile(join(handover, name), bytes, { mode: 0o600 })
   }
