@@ -7,7 +7,7 @@ import { cannotKeep } from '../service/provider-key.ts'
 import { storePaths } from '../service/store-layout.ts'
 import type { AgentConfig, PhaseMode } from './config.ts'
 import { HANDOVER } from './handover-layout.ts'
-import { machineKey } from './machine-key.ts'
+import { type KeyPlaces, machineKey } from './machine-key.ts'
 import { exists } from './publish.ts'
 import { ensureDirectory, PRIVATE_FILE, PUBLIC_FILE } from './store-files.ts'
 
@@ -27,22 +27,22 @@ export interface Identity {
  */
 export async function adoptIdentity(
   { storeRoot: root, mode, bootNonce }: Pick<AgentConfig, 'storeRoot' | 'mode' | 'bootNonce'>,
-  stateDirectory?: string,
+  places: KeyPlaces = {},
 ): Promise<Identity> {
-  if (mode === 'private') return { peerId: (await machineKey(mode)).peerId, lineage: [], links: [] }
+  if (mode === 'private') return { peerId: (await machineKey(mode, places)).peerId, lineage: [], links: [] }
   const { handover, nodeKey, lineage } = storePaths(root)
   await moveIfThere(join(handover, HANDOVER.lineage), lineage, PUBLIC_FILE)
   const handedOver = await moveIfThere(join(handover, HANDOVER.nodeKey), nodeKey, PRIVATE_FILE)
-  const { peerId } = await ownKey(nodeKey, mode, stateDirectory)
+  const { peerId } = await ownKey(nodeKey, mode, places)
   const nonce = handedOver && bootNonce !== null ? { nonce: bootNonce } : {}
   const own = await ownLineage(lineage, { client: peerId, ...nonce })
   return { peerId, lineage: own?.envelopes ?? [], links: own?.links ?? [] }
 }
 
-async function ownKey(file: string, mode: PhaseMode, stateDirectory: string | undefined): Promise<NodeKey> {
+async function ownKey(file: string, mode: PhaseMode, places: KeyPlaces): Promise<NodeKey> {
   const found = await readNodeKey(file)
   if (found) return found
-  const own = await machineKey(mode, stateDirectory)
+  const own = await machineKey(mode, places)
   try {
     await ensureDirectory(dirname(file))
     await writeNodeKey(file, own)

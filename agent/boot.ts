@@ -44,6 +44,8 @@ export interface BootParts {
   readonly scratchDirectory?: string
   /** What this machine remembers between boots. */
   readonly stateDirectory?: string
+  /** What this machine remembers while it runs. */
+  readonly runDirectory?: string
   readonly kexecLoadDisabledFile?: string
   readonly discovery?: DiscoverOptions
   readonly transferLimits?: TransferLimits
@@ -112,9 +114,9 @@ export async function boot(parts: BootParts): Promise<number> {
   return EXIT.failed
 }
 
-async function readEverything({ sources, trustFile, stateDirectory }: BootParts) {
+async function readEverything({ sources, trustFile, ...places }: BootParts) {
   const config = await readConfig(sources)
-  return { config, policy: await readTrustPolicy(trustFile), key: await machineKey(config.mode, stateDirectory) }
+  return { config, policy: await readTrustPolicy(trustFile), key: await machineKey(config.mode, places) }
 }
 
 /** One attempt, in the order of FETCH_STEPS. @throws what the last candidate failed with */

@@ -3,7 +3,7 @@ import { adoptIdentity, type Identity } from './adopt-identity.ts'
 import { type Advertise, firstAddress, mdns } from './advertise-step.ts'
 import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
 import { type Lock, takeLock } from './lock.ts'
-import { STATE_DIRECTORY } from './state-directory.ts'
+import { RUN_DIRECTORY, STATE_DIRECTORY } from './state-directory.ts'
 import type { SupervisionLimits } from './supervise.ts'
 
 /** Where the serve stage runs: the machine it is on, or what a test puts in its place. */
@@ -27,7 +27,7 @@ export interface ServeSetting {
 export const THIS_MACHINE: ServeSetting = {
   sources: {},
   trustFile: undefined,
-  runDirectory: '/run/plasm',
+  runDirectory: RUN_DIRECTORY,
   releaseFile: '/etc/plasm/release',
   stateDirectory: STATE_DIRECTORY,
   plasmd: ['plasmd'],
@@ -48,11 +48,11 @@ export interface Told {
  * @throws PlasmError `config-invalid` | `trust-missing` | `trust-policy-invalid` | `already-running` | `node-key-exposed` |
  * `node-key-invalid`
  */
-export async function configure({ sources, trustFile, stateDirectory }: ServeSetting): Promise<Told> {
+export async function configure({ sources, trustFile, ...places }: ServeSetting): Promise<Told> {
   const config = await readConfig(sources)
   const policy = await readTrustPolicy(trustFile)
   const lock = await takeLock(config.storeRoot)
-  return { config, policy, lock, identity: await adoptIdentity(config, stateDirectory) }
+  return { config, policy, lock, identity: await adoptIdentity(config, places) }
 }
 
 /** Aborted by the first SIGTERM or SIGINT; the second one ends the process as it would without us. */

@@ -3,3 +3,6 @@
  * here there is no such directory, and nothing lasts.
  */
 export const STATE_DIRECTORY = '/var/lib/plasm/state'
+
+/** What lasts for one boot: status, logs, pids, counters. RAM. */
+export const RUN_DIRECTORY = '/run/plasm'

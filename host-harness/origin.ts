@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { PlasmError } from '../service/errors.ts'
 import { openNodeKey } from '../service/node-key.ts'
-import { ORIGIN, PROVIDER_PORT } from './addresses.ts'
+import { ORIGIN, type Participant, PROVIDER_PORT } from './addresses.ts'
 import type { ChainSpec } from './chain-spec.ts'
 import { servedBytes } from './provider-status.ts'
 
@@ -22,18 +22,23 @@ export interface Origin {
 
 /**
  * Starts the origin, `plasmd serve` of the published set, with mDNS, where the network put it; returns once it answers.
+ * @param place who else it is, for a second one
  * @throws PlasmError `origin-failed`
  */
-export async function startOrigin(inOrigin: readonly string[], spec: ChainSpec): Promise<Origin> {
-  const identity = join(spec.runDir, 'origin.node-key')
+export async function startOrigin(
+  inOrigin: readonly string[],
+  spec: ChainSpec,
+  place: Pick<Participant, 'name' | 'address'> = ORIGIN,
+): Promise<Origin> {
+  const identity = join(spec.runDir, `${place.name}.node-key`)
   const { peerId } = await openNodeKey(identity)
-  const log = join(spec.runDir, 'origin.log')
-  const [program, ...words] = inOrigin
-  const args = [
+  const log = join(spec.runDir, `${place.name}.log`)
+  const [program, ...args] = [
+    ...inOrigin,
     ...[process.execPath, PLASMD, 'serve', '--artifacts', spec.publishedDir, '--no-dht', '--identity', identity],
-    ...['--channel', spec.channel, '--arch', spec.arch, '--bind', ORIGIN.address, '--port', String(PROVIDER_PORT)],
+    ...['--channel', spec.channel, '--arch', spec.arch, '--bind', place.address, '--port', String(PROVIDER_PORT)],
   ]
-  const plasmd = execa(program!, [...words, ...args], {
+  const plasmd = execa(program!, args, {
     stdin: 'ignore',
     stdout: { file: log },
     stderr: { file: log, append: true },
@@ -45,14 +50,14 @@ export async function startOrigin(inOrigin: readonly string[], spec: ChainSpec):
     ended = shortMessage ?? 'it ended'
   })
   const deadline = performance.now() + START_WITHIN_MS
-  while ((await servedBytes(ORIGIN.address)) === null) {
+  while ((await servedBytes(place.address)) === null) {
     if (ended === undefined && performance.now() < deadline) {
       await sleep(LOOK_EVERY_MS)
       continue
     }
     plasmd.kill('SIGKILL')
-    throw new PlasmError('origin-failed', `the origin does not answer: ${ended ?? 'no answer in time'}`, {
-      facts: { step: 'origin', machine: ORIGIN.name },
+    throw new PlasmError('origin-failed', `${place.name} does not answer: ${ended ?? 'no answer in time'}`, {
+      facts: { step: 'origin', machine: place.name },
       hint: `see ${log}`,
     })
   }

@@ -59,6 +59,7 @@ export async function makeMachine(cmdline: string, trust = 'allow_unsigned = tru
       kexecLoadDisabledFile: await file('kexec_load_disabled', '0\n'),
       scratchDirectory: join(directory, 'scratch'),
       stateDirectory: join(directory, 'state'),
+      runDirectory: join(directory, 'run'),
       // Nothing is browsed: these tests stay on loopback.
       discovery: { deadlineMs: 300, addresses: () => new Set<string>() },
       transferLimits: { connectMs: 500, headersMs: 500, stallMs: 500, tries: 3, pauseMs: 5 },
