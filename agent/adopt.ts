@@ -1,13 +1,15 @@
-import { chmod, lstat, readlink, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { chmod, lstat, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import type { Arch } from '../service/arch.ts'
 import { PlasmError } from '../service/errors.ts'
 import { artifactsOf, MANIFEST_FILE, MANIFEST_MAX_BYTES } from '../service/manifest.ts'
 import { storePaths } from '../service/store-layout.ts'
 import { HANDOVER } from './handover-layout.ts'
-import { exists, incomingDirectory, publish, removeLeftovers, type StoredSet } from './publish.ts'
+import { exists, incomingDirectory, linkedSet, publish, removeLeftovers, type StoredSet } from './publish.ts'
 import { keepRecord } from './record-file.ts'
-import { ensureDirectory, PUBLIC_FILE, readRegular } from './store-files.ts'
+import { onStore } from './store-errors.ts'
+import { ensureDirectory, PUBLIC_FILE, readRegular, syncDirectory } from './store-files.ts'
+import { checkSet, checkStore } from './store-safety.ts'
 import type { TrustPolicy } from './trust.ts'
 import { type VerifiedManifest, verify } from './verify.ts'
 
@@ -19,10 +21,15 @@ export interface Expected {
 /**
  * The set that this machine serves: what kexec handed over, else what the store holds already. The artifacts' bytes are
  * not read here; the self-check proves them (DESIGN decision 9).
- * @throws PlasmError `nothing-to-serve` | `handover-incomplete` (facts: `artifact`, `expected`, `found`) | what verify throws
+ * @throws PlasmError `nothing-to-serve` | `handover-incomplete` (facts: `artifact`, `expected`, `found`) | `store-unsafe` | what
+ * verify throws | of store-errors.ts
  */
 export async function adopt(root: string, policy: TrustPolicy, expected: Expected): Promise<StoredSet> {
-  const set = (await adoptHandover(root, policy, expected)) ?? (await currentSet(root, policy, expected))
+  await checkStore(root, expected.channel)
+  const set = await onStore(
+    root,
+    async () => (await adoptHandover(root, policy, expected)) ?? (await currentSet(root, policy, expected)),
+  )
   if (set) return set
   throw new PlasmError('nothing-to-serve', `nothing was handed over and ${root} holds no set for ${place(expected)}`, {
     facts: { store: root, channel: expected.channel, arch: expected.arch },
@@ -30,7 +37,7 @@ export async function adopt(root: string, policy: TrustPolicy, expected: Expecte
   })
 }
 
-/** The set that a channel and arch point to, or undefined. */
+/** The set that a channel and arch point to, or undefined. @throws PlasmError `store-unsafe` | what verify throws */
 export async function currentSet(
   root: string,
   policy: TrustPolicy,
@@ -38,13 +45,18 @@ export async function currentSet(
 ): Promise<StoredSet | undefined> {
   const paths = storePaths(root)
   const link = paths.link(expected.channel, expected.arch)
-  const target = await readlink(link).catch(() => undefined)
-  if (target === undefined) return undefined
-  const dir = resolve(dirname(link), target)
+  const dir = await linkedSet(link)
+  if (dir === undefined || dirname(dir) !== paths.sets) return undefined
   const file = join(dir, MANIFEST_FILE)
-  const bytes = dirname(dir) === paths.sets ? await readRegular(file, MANIFEST_MAX_BYTES) : undefined
+  await checkSet(dir, [MANIFEST_FILE])
+  const bytes = await readRegular(file, MANIFEST_MAX_BYTES)
   if (!bytes) return undefined
-  return { verified: verify({ bytes, from: file }, policy, expected), dir }
+  const verified = verify({ bytes, from: file }, policy, expected)
+  await checkSet(
+    dir,
+    artifactsOf(verified.manifest).map(({ filename }) => filename),
+  )
+  return { verified, dir }
 }
 
 /**
@@ -74,6 +86,7 @@ async function adoptHandover(root: string, policy: TrustPolicy, expected: Expect
 
 async function moveArtifacts(from: string, to: string, { manifest }: VerifiedManifest): Promise<void> {
   await ensureDirectory(to)
+  await checkSet(to, [])
   const moves = artifactsOf(manifest).map(({ role, filename, size_bytes }) => ({
     role,
     size: size_bytes,
@@ -87,6 +100,7 @@ async function moveArtifacts(from: string, to: string, { manifest }: VerifiedMan
     await chmod(source, PUBLIC_FILE)
     await rename(source, target)
   }
+  await syncDirectory(to)
 }
 
 async function checkSize(move: { role: string; size: number; source: string; target: string }): Promise<void> {

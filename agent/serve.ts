@@ -9,9 +9,10 @@ import type { Inbox } from './inbox.ts'
 import { createLateSink } from './late-sink.ts'
 import { createLog } from './log.ts'
 import { plasmdAnswers } from './provider-step.ts'
-import { removeUnlinked, type StoredSet, unpublish } from './publish.ts'
+import { type StoredSet, unpublish } from './publish.ts'
 import { announce } from './ready-step.ts'
 import { readRecord, recordFor, writeProviderFile } from './record-file.ts'
+import { removeOldSets } from './retention.ts'
 import { openServer, type Served, type Server } from './serve-server.ts'
 import { configure, type ServeSetting, stopSignal, THIS_MACHINE } from './serve-setting.ts'
 import { openInbox, waitForChange, watchUntilLost } from './serve-watch.ts'
@@ -82,7 +83,7 @@ async function serveUntilStopped(server: Server): Promise<void> {
 /** Once through SERVE_STEPS. @returns why this machine is no longer ready */
 async function untilLost(server: Server, inbox: () => Promise<Inbox>): Promise<string> {
   const { run, told, owner, stop, status } = server
-  const { storeRoot, port } = told.config
+  const { storeRoot, storeMaxBytes, port } = told.config
   const served = await run.step('adopt', () => adoptServed(server))
   await run.step('provider', () => plasmdAnswers(owner, port, stop))
   await run.step('self-check', () => prove(server, served.set))
@@ -90,7 +91,7 @@ async function untilLost(server: Server, inbox: () => Promise<Inbox>): Promise<s
   try {
     status.advertising(true)
     await run.step('ready', () => announce(server, served.record, advertised.address))
-    await removeUnlinked(storeRoot)
+    await removeOldSets(storeRoot, storeMaxBytes)
     return await run.step('watch', async () => watchUntilLost(server, await inbox(), served, advertised.address))
   } finally {
     status.advertising(false)
