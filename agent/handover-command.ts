@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
-import { type FileHandle, open, readFile, statfs } from 'node:fs/promises'
+import { readFile, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { PlasmError } from '../service/errors.ts'
 import { artifactsOf, MANIFEST_FILE, type ManifestArtifact } from '../service/manifest.ts'
 import { createReceiver } from './artifact-receiver.ts'
 import { budgetOf, estimatedSizes } from './budget.ts'
@@ -13,6 +11,7 @@ import { handoverParameters } from './kernel-command-line.ts'
 import { makeRecord, readBootId } from './make-record.ts'
 import { readMemory } from './memory.ts'
 import { providerUrl } from './provider-url.ts'
+import { artifactSize, missing, openArtifact } from './set-directory.ts'
 import { createSetWriter, type SetWriter } from './set-writer.ts'
 import { readTrustPolicy } from './trust.ts'
 import { verify } from './verify.ts'
@@ -104,16 +103,7 @@ async function copyArtifact(
   const file = await openArtifact(directory, artifact)
   try {
     const { size: found } = await file.stat()
-    if (found !== size) {
-      throw new PlasmError(
-        'artifact-size',
-        `${role} in ${directory} has ${found} bytes, and the manifest says ${size}`,
-        {
-          facts: { artifact: role, expected: size, found },
-          hint: 'fetch it again',
-        },
-      )
-    }
+    if (found !== size) throw artifactSize(role, directory, size, found)
     const receiver = createReceiver(artifact, {
       role,
       provider: directory,
@@ -130,25 +120,4 @@ async function copyArtifact(
   } finally {
     await file.close()
   }
-}
-
-/** Under the manifest's file name, or under the name of its role, which is how some inits save it. */
-async function openArtifact(
-  directory: string,
-  { role, filename }: ManifestArtifact & { readonly role: string },
-): Promise<FileHandle> {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW
-  return open(join(directory, filename), flags)
-    .catch(() => open(join(directory, role), flags))
-    .catch((cause) => {
-      throw missing(role, directory, cause)
-    })
-}
-
-function missing(what: string, directory: string, cause: unknown): PlasmError {
-  return new PlasmError('artifact-missing', `${what} is not in ${directory}`, {
-    facts: { artifact: what, directory },
-    hint: 'name a directory that holds manifest.json and every artifact it lists',
-    cause,
-  })
 }
