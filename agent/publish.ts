@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { lstat, readdir, readlink, rename, rm, rmdir, symlink } from 'node:fs/promises'
+import { lstat, readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { storePaths } from '../service/store-layout.ts'
 import { ensureDirectory, PUBLIC_FILE, syncDirectory, writeWhole } from './store-files.ts'
@@ -68,7 +68,8 @@ async function settle(dir: string, home: string): Promise<void> {
     await rename(join(dir, name), target)
   }
   await syncDirectory(home)
-  await rmdir(dir)
+  // Two names of one file are left as they are by rename(2).
+  await rm(dir, { recursive: true })
 }
 
 async function swapLink(link: string, home: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { lstat, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { asPlasmError, PlasmError } from '../service/errors.ts'
 import { artifactsOf, type ManifestArtifact, sha256Of } from '../service/manifest.ts'
@@ -45,11 +45,18 @@ export async function selfCheck(base: string, set: StoredSet, before?: Proof): P
   return { digest, identities }
 }
 
-/** {@link selfCheck} that remembers what it has proven, so that looking again costs little. */
-export function createSelfCheck(base: string): (set: StoredSet) => Promise<void> {
+/**
+ * {@link selfCheck} that remembers what it has proven, so that looking again costs little.
+ * @param rereadEvery ms after which everything is read again: bytes that rot on a disk leave the file's times as they were
+ */
+export function createSelfCheck(base: string, rereadEvery: number): (set: StoredSet) => Promise<void> {
   let proof: Proof | undefined
+  let readAt = 0
   return async (set) => {
-    proof = await selfCheck(base, set, proof)
+    const isDue = performance.now() - readAt >= rereadEvery
+    const before = isDue || proof?.digest !== set.verified.digest ? undefined : proof
+    proof = await selfCheck(base, set, before)
+    if (!before) readAt = performance.now()
   }
 }
 
@@ -95,14 +102,17 @@ async function ask(
 
 /** Which file this is: it changes when the file is replaced or written to. */
 async function identityOf(path: string): Promise<string | undefined> {
-  const found = await stat(path, { bigint: true }).catch(() => undefined)
+  const found = await lstat(path, { bigint: true }).catch(() => undefined)
   return found && [found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].join(':')
 }
 
 async function digestOfFile(path: string): Promise<string> {
   const digest = createHash('sha256')
   try {
-    for await (const data of createReadStream(path, { highWaterMark: READ_BYTES })) digest.update(data as Buffer)
+    // A link is not the file that was stored, whatever it leads to.
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    const stream = file.createReadStream({ highWaterMark: READ_BYTES })
+    for await (const data of stream) digest.update(data as Buffer)
     return `sha256:${digest.digest('hex')}`
   } catch (thrown) {
     return `unreadable: ${asPlasmError(thrown).message}`
@@ -115,7 +125,7 @@ function mismatch(artifact: string, facts: { expected: string; found: string; wh
     facts: { artifact, ...facts },
     hint:
       facts.where === 'disk'
-        ? 'the set is taken out of service; boot this machine again, or put a good set into an inbox'
+        ? 'the set is taken out of service and fetched again from other providers, or taken from an inbox'
         : 'look whether another program answers on the port of plasmd',
   })
 }

@@ -1,5 +1,6 @@
 import { type Advertise, firstAddress, mdns } from './advertise-step.ts'
 import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
+import type { DiscoverOptions } from './discover.ts'
 import { type Lock, takeLock } from './lock.ts'
 import type { SupervisionLimits } from './supervise.ts'
 import { readTrustPolicy, type TrustPolicy } from './trust.ts'
@@ -18,6 +19,10 @@ export interface ServeSetting {
   readonly supervision: SupervisionLimits | undefined
   /** How often what is served is looked at again, ms. */
   readonly recheckEvery: number
+  /** How often all of it is read again, ms: a file that rots does not change its time. */
+  readonly rereadEvery: number
+  /** How other providers are looked for when the set is lost; undefined: as in the fetch stage. */
+  readonly discovery: DiscoverOptions | undefined
 }
 
 export const THIS_MACHINE: ServeSetting = {
@@ -30,6 +35,8 @@ export const THIS_MACHINE: ServeSetting = {
   address: firstAddress,
   supervision: undefined,
   recheckEvery: 30_000,
+  rereadEvery: 6 * 3600_000,
+  discovery: undefined,
 }
 
 export interface Told {

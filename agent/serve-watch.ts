@@ -2,6 +2,8 @@ import type { PlasmError } from '../service/errors.ts'
 import { asPlasmError } from '../service/errors.ts'
 import { currentSet } from './adopt.ts'
 import { type Inbox, watchInboxes } from './inbox.ts'
+import type { Mending } from './mend.ts'
+import { prove } from './prove.ts'
 import { readRecord, recordFor, writeRecord } from './record-file.ts'
 import type { Served, Server } from './serve-server.ts'
 import { reportedError } from './steps.ts'
@@ -29,9 +31,10 @@ export async function openInbox({ told, wake, log, run }: Server): Promise<Inbox
 /**
  * Watches over a machine that is ready.
  * @returns why it no longer is, one sentence
+ * @throws PlasmError `self-check-mismatch` where the stored set itself is wrong and was taken out of service
  */
 export async function watchUntilLost(server: Server, inbox: Inbox, served: Served, address: string): Promise<string> {
-  const { stop, owner, wake, setting, selfCheck } = server
+  const { stop, owner, wake, setting } = server
   let checkedAt = performance.now()
   while (!stop.aborted) {
     const taken = await takeIn(server, inbox, served)
@@ -41,7 +44,9 @@ export async function watchUntilLost(server: Server, inbox: Inbox, served: Serve
     const now = setting.address()
     if (now !== address) return now ? `the address changed from ${address} to ${now}` : `the address ${address} is gone`
     if (performance.now() - checkedAt >= setting.recheckEvery) {
-      const failed = await selfCheck(served.set).then(() => undefined, asPlasmError)
+      const failed = await prove(server, served).then(() => undefined, asPlasmError)
+      // A set that is lost is one to be fetched again; all else is looked into by going through the steps once more.
+      if (failed?.facts.where === 'disk') throw failed
       if (failed) return `${failed.message} [${failed.code}]`
       checkedAt = performance.now()
     }
@@ -51,12 +56,16 @@ export async function watchUntilLost(server: Server, inbox: Inbox, served: Serve
 }
 
 /** Waits until another try may end differently: a set came in, plasmd runs, or `pause` ms passed where time may mend it. */
-export async function waitForChange(server: Server, inbox: Inbox, error: PlasmError, pause: number): Promise<void> {
+export async function waitForChange(
+  server: Server,
+  inbox: Inbox,
+  { error, mending, pause }: { readonly error: PlasmError; readonly mending: Mending; readonly pause: number },
+): Promise<void> {
   const { stop, owner, wake, told } = server
   const beyondTime =
-    NEEDS_A_SET.has(error.code) ||
     NEEDS_PLASMD.has(error.code) ||
-    (error.code === 'self-check-mismatch' && error.facts.where === 'disk')
+    (mending === 'impossible' &&
+      (NEEDS_A_SET.has(error.code) || (error.code === 'self-check-mismatch' && error.facts.where === 'disk')))
   const until = performance.now() + (beyondTime ? Number.POSITIVE_INFINITY : pause)
   while (!stop.aborted && performance.now() < until) {
     const set = await currentSet(told.config.storeRoot, told.policy, told.config).catch(() => undefined)

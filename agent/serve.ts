@@ -8,8 +8,9 @@ import { SERVE_STEPS } from './events.ts'
 import type { Inbox } from './inbox.ts'
 import { createLateSink } from './late-sink.ts'
 import { createLog } from './log.ts'
+import { mend } from './mend.ts'
+import { prove } from './prove.ts'
 import { plasmdAnswers } from './provider-step.ts'
-import { type StoredSet, unpublish } from './publish.ts'
 import { announce } from './ready-step.ts'
 import { readRecord, recordFor, writeProviderFile } from './record-file.ts'
 import { removeOldSets } from './retention.ts'
@@ -71,7 +72,10 @@ async function serveUntilStopped(server: Server): Promise<void> {
         if (stop.aborted) return
         const error = asPlasmError(thrown)
         notReady(`${error.message} [${error.code}]`)
-        await waitForChange(server, await inbox(), error, pause)
+        const mending = await mend(server, error)
+        // A set that is lost again at once comes from a device that loses all: not fetched without end.
+        if (mending !== 'mended' || pause > PAUSE_FIRST_MS)
+          await waitForChange(server, await inbox(), { error, mending, pause })
         pause = Math.min(pause * 2, PAUSE_LAST_MS)
       }
     }
@@ -86,7 +90,7 @@ async function untilLost(server: Server, inbox: () => Promise<Inbox>): Promise<s
   const { storeRoot, storeMaxBytes, port } = told.config
   const served = await run.step('adopt', () => adoptServed(server))
   await run.step('provider', () => plasmdAnswers(owner, port, stop))
-  await run.step('self-check', () => prove(server, served.set))
+  await run.step('self-check', () => prove(server, served))
   const advertised = await run.step('advertise', () => advertiseSet(server.setting, served, port, stop))
   try {
     status.advertising(true)
@@ -107,18 +111,4 @@ async function adoptServed({ told, bootId, status }: Server): Promise<Served> {
   await writeProviderFile(storeRoot, record)
   status.serving({ set, record })
   return { set, record }
-}
-
-/** A stored file that is wrong is served to nobody: the set is taken out of service. */
-async function prove({ selfCheck, told, status }: Server, set: StoredSet): Promise<void> {
-  try {
-    await selfCheck(set)
-  } catch (thrown) {
-    const { code, facts } = asPlasmError(thrown)
-    if (code === 'self-check-mismatch' && facts.where === 'disk') {
-      await unpublish(told.config.storeRoot, set)
-      status.serving(undefined)
-    }
-    throw thrown
-  }
 }

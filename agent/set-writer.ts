@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, rmSync } from 'node:fs'
+import type { ArtifactSink } from './artifact-sink.ts'
 import { type CarryPlan, closingBytes, planCarry } from './carry-plan.ts'
 import { prefixBytesOf } from './image-layout.ts'
 import type { VerifiedManifest } from './verify.ts'
@@ -15,14 +16,10 @@ export interface ScratchFiles {
  * A boot set on its way into a new initrd. Takes verified bytes of any artifact in any order, except that the beginning of
  * the initramfs comes first: it says where everything goes.
  */
-export interface SetWriter {
-  readonly verified: VerifiedManifest
+export interface SetWriter extends ArtifactSink {
   readonly files: ScratchFiles
-  /** Role -> bytes that are verified and written, counted from the artifact's start. Kept from one provider to the next. */
-  readonly kept: Map<string, number>
   /** Room that the files take now, bytes. */
   heldBytes(): number
-  write(role: string, offset: number, bytes: Buffer): void
   /** Writes the boot record and the trailer. @returns the new initrd's length */
   finish(record: Uint8Array): number
   /** Closes the files and keeps them. */

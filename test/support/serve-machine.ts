@@ -33,6 +33,7 @@ export interface ServeMachine {
   start(changes?: {
     supervision?: Partial<SupervisionLimits>
     recheckEvery?: number
+    rereadEvery?: number
     /** Program and arguments to run the agent by. */
     through?: readonly string[]
   }): Agent
@@ -65,7 +66,7 @@ export async function makeServeMachine(
   const inbox = at('inbox')
   const runDirectory = at('run')
   const agents = new Set<Agent>()
-  await mkdir(store, { recursive: true })
+  await mkdir(store, { recursive: true, mode: 0o755 })
   await writeFile(at('cmdline'), `${given.cmdline ?? 'plasm.stage=serve'}\n`)
   await writeFile(at('policy.toml'), given.trust ?? 'allow_unsigned = true\n')
   await writeFile(at('release'), 'test-release\n')
@@ -102,7 +103,7 @@ export async function makeServeMachine(
       await writeFile(join(handover, HANDOVER.record), JSON.stringify(recordOf(verified)), { mode: 0o600 })
       await writeFile(join(handover, HANDOVER.manifest), set.manifest)
     },
-    start({ supervision, recheckEvery = 30_000, through = [] } = {}) {
+    start({ supervision, recheckEvery = 30_000, rereadEvery = 3600_000, through = [] } = {}) {
       const program: ServeProgram = {
         setting: {
           sources: {
@@ -117,6 +118,7 @@ export async function makeServeMachine(
           plasmd: [process.execPath, join(REPO, 'service/plasmd.ts')],
           supervision: { ...SUPERVISION_LIMITS, ...supervision },
           recheckEvery,
+          rereadEvery,
         },
         advertisements: at('advertisements'),
       }
