@@ -1,7 +1,9 @@
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, rmSync } from 'node:fs'
+import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, rmSync } from 'node:fs'
+import { PlasmError } from '../service/errors.ts'
 import type { ArtifactSink } from './artifact-sink.ts'
 import { type CarryPlan, closingBytes, planCarry } from './carry-plan.ts'
 import { prefixBytesOf } from './image-layout.ts'
+import { checkStillThere } from './scratch-safety.ts'
 import type { VerifiedManifest } from './verify.ts'
 import { writeAt } from './write-at.ts'
 
@@ -20,7 +22,7 @@ export interface SetWriter extends ArtifactSink {
   readonly files: ScratchFiles
   /** Room that the files take now, bytes. */
   heldBytes(): number
-  /** Writes the boot record and the trailer. @returns the new initrd's length */
+  /** Writes the boot record and the trailer. @returns the new initrd's length @throws PlasmError `scratch-unsafe` */
   finish(record: Uint8Array): number
   /** Closes the files and keeps them. */
   close(): void
@@ -33,7 +35,8 @@ export interface SetWriterOptions {
   readonly onPlan?: (plan: CarryPlan) => void
 }
 
-const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
+/** A file of an earlier try is removed first: one that somebody else may hold open is not written to. */
+const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
 export function createSetWriter(
   verified: VerifiedManifest,
@@ -82,6 +85,8 @@ export function createSetWriter(
       const closing = closingBytes(record)
       const { closingOffset } = planned()
       writeAt(initrd, closing, closingOffset)
+      checkStillThere(initrd)
+      if (kernel) checkStillThere(kernel)
       return closingOffset + closing.length
     },
     close,
@@ -101,5 +106,9 @@ export function deleteScratch(files: ScratchFiles): void {
 const allocated = (fd: number) => fstatSync(fd).blocks * 512
 
 function open(path: string): { fd: number; path: string } {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (found && !found.isFile())
+    throw new PlasmError('not-a-file', `${path} is not a regular file`, { facts: { file: path } })
+  if (found) rmSync(path)
   return { fd: openSync(path, FLAGS, 0o600), path }
 }
