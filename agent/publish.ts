@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { lstat, readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { storePaths } from '../service/store-layout.ts'
+import { ifThere } from './if-there.ts'
 import { ensureDirectory, PUBLIC_FILE, syncDirectory, writeWhole } from './store-files.ts'
 import { checkSet } from './store-safety.ts'
 import type { VerifiedManifest } from './verify.ts'
@@ -64,7 +65,7 @@ async function settle(dir: string, home: string): Promise<void> {
   if (!(await exists(home))) return rename(dir, home)
   for (const name of await readdir(dir)) {
     const target = join(home, name)
-    if ((await lstat(target).catch(() => undefined))?.isDirectory()) await rm(target, { recursive: true })
+    if ((await ifThere(lstat(target)))?.isDirectory()) await rm(target, { recursive: true })
     await rename(join(dir, name), target)
   }
   await syncDirectory(home)
@@ -88,25 +89,18 @@ export async function unpublish(root: string, { verified }: StoredSet): Promise<
 
 /** The directory that a link of the store points to, or undefined. */
 export async function linkedSet(link: string): Promise<string | undefined> {
-  return readlink(link).then(
-    (target) => resolve(dirname(link), target),
-    () => undefined,
-  )
+  const target = await ifThere(readlink(link))
+  return target === undefined ? undefined : resolve(dirname(link), target)
 }
 
 /** The channels' directories. */
 export async function channelsIn(root: string): Promise<readonly string[]> {
-  const entries = await readdir(root, { withFileTypes: true }).catch(() => [])
+  const entries = (await ifThere(readdir(root, { withFileTypes: true }))) ?? []
   return entries
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
     .map(({ name }) => join(root, name))
 }
 
-export const namesIn = (dir: string): Promise<readonly string[]> => readdir(dir).catch(() => [])
+export const namesIn = async (dir: string): Promise<readonly string[]> => (await ifThere(readdir(dir))) ?? []
 
-export async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  )
-}
+export const exists = async (path: string): Promise<boolean> => (await ifThere(lstat(path))) !== undefined

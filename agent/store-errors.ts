@@ -1,5 +1,6 @@
 import { statfsSync } from 'node:fs'
 import { type Facts, PlasmError } from '../service/errors.ts'
+import { errnoOf } from './errno.ts'
 
 /**
  * Runs work on the store; what the system refuses gets a name of ours.
@@ -15,7 +16,8 @@ export async function onStore<T>(store: string, work: () => Promise<T>): Promise
 
 function asStoreError(store: string, thrown: unknown): unknown {
   if (thrown instanceof PlasmError) return thrown.code === 'scratch-full' ? storeFull(store, { cause: thrown }) : thrown
-  const { code: errno, path, message } = thrown as NodeJS.ErrnoException
+  const errno = errnoOf(thrown)
+  const { path, message } = thrown as NodeJS.ErrnoException
   const init = { facts: { store, errno: errno ?? null, path: path ?? null }, cause: thrown }
   switch (errno) {
     case 'ENOSPC':

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname } from 'node:path'
 import { PlasmError } from '../service/errors.ts'
 import { syncFile } from './sync-file.ts'
 
@@ -18,16 +18,21 @@ export async function syncDirectory(dir: string): Promise<void> {
   }
 }
 
-/** Creates a directory (0755, less what the umask takes) with its parents; what is new outlives a power cut. */
+/**
+ * Creates a directory (0755, less what the umask takes) with its parents; what is new outlives a power cut. Node's own `recursive`
+ * calls a read-only filesystem ENOENT.
+ */
 export async function ensureDirectory(dir: string): Promise<void> {
-  const path = resolve(dir)
-  const first = await mkdir(path, { recursive: true, mode: 0o755 })
-  if (first === undefined) return
-  const end = dirname(first)
-  for (let parent = dirname(path); parent.length >= end.length; parent = dirname(parent)) {
-    await syncDirectory(parent)
-    if (parent === end) return
+  try {
+    await mkdir(dir, { mode: 0o755 })
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException
+    if (code === 'EEXIST') return
+    if (code !== 'ENOENT' || dirname(dir) === dir) throw thrown
+    await ensureDirectory(dirname(dir))
+    return ensureDirectory(dir)
   }
+  await syncDirectory(dirname(dir))
 }
 
 /** Creates a file that was not there: what lies under its name, a planted link for one, is neither followed nor written to. */

@@ -3,6 +3,7 @@ import { lstat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { PlasmError } from '../service/errors.ts'
 import { storePaths } from '../service/store-layout.ts'
+import { ifThere } from './if-there.ts'
 import { ensureDirectory } from './store-files.ts'
 
 /** Whoever else could write here could change what was verified, between one look and the next. */
@@ -16,7 +17,7 @@ const OTHERS_MAY_WRITE = 0o022
 export async function checkStore(root: string, channel: string): Promise<void> {
   const { sets, handover } = storePaths(root)
   for (const dir of [root, sets, handover, join(root, channel)]) {
-    const found = await lstatIfThere(dir)
+    const found = await ifThere(lstat(dir))
     if (found) refuseUnsafe(dir, found, 'directory')
   }
 }
@@ -32,21 +33,14 @@ export async function prepareStore(root: string, channel: string): Promise<void>
 
 /** The same for a set's own directory and its files; those that are not there are for others to miss. */
 export async function checkSet(dir: string, names: readonly string[]): Promise<void> {
-  const found = await lstatIfThere(dir)
+  const found = await ifThere(lstat(dir))
   if (!found) return
   refuseUnsafe(dir, found, 'directory')
   for (const name of names) {
     const file = join(dir, name)
-    const stat = await lstatIfThere(file)
+    const stat = await ifThere(lstat(file))
     if (stat) refuseUnsafe(file, stat, 'file')
   }
-}
-
-async function lstatIfThere(path: string): Promise<Stats | undefined> {
-  return lstat(path).catch((thrown: NodeJS.ErrnoException) => {
-    if (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR') return undefined
-    throw thrown
-  })
 }
 
 function refuseUnsafe(path: string, found: Stats, wanted: 'directory' | 'file'): void {
