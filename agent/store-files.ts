@@ -24,13 +24,20 @@ export async function syncDirectory(dir: string): Promise<void> {
  */
 export async function ensureDirectory(dir: string): Promise<void> {
   try {
+    await makeDirectory(dir)
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(dir) === dir) throw thrown
+    await ensureDirectory(dirname(dir))
+    await makeDirectory(dir)
+  }
+}
+
+async function makeDirectory(dir: string): Promise<void> {
+  try {
     await mkdir(dir, { mode: 0o755 })
   } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException
-    if (code === 'EEXIST') return
-    if (code !== 'ENOENT' || dirname(dir) === dir) throw thrown
-    await ensureDirectory(dirname(dir))
-    return ensureDirectory(dir)
+    if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') return
+    throw thrown
   }
   await syncDirectory(dirname(dir))
 }

@@ -134,30 +134,52 @@ test('nothing is staged while another agent uses the store', async (t) => {
 
 const MAIN = resolve(import.meta.dirname, '../../agent/main.ts')
 
-/** plasm-agent as people run it: this machine has no trust policy, so nothing is trusted. */
-function plasmAgent(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+/** An /etc of its own, so that what this machine trusts and is told plays no part. Arguments: the trust policy. */
+const OWN_ETC = `mount -t tmpfs etc /etc && mkdir -p /etc/plasm/trust || exit 99
+[ -z "$1" ] || echo "$1" >/etc/plasm/trust/policy.toml
+shift; exec "$@"`
+
+/** plasm-agent as people run it. */
+function plasmAgent(
+  trust: string,
+  ...args: readonly string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((done) => {
-    execFile(process.execPath, [MAIN, ...args], (error, stdout, stderr) =>
-      done({ code: Number(error?.code ?? 0), stdout, stderr }),
-    )
+    const command = ['-m', 'sh', '-c', OWN_ETC, 'sh', trust, process.execPath, MAIN, ...args]
+    execFile('unshare', command, (error, stdout, stderr) => done({ code: Number(error?.code ?? 0), stdout, stderr }))
   })
 }
 
-test('stage and verify teach what they do, and exit with the codes that they name', async (t) => {
+const root = process.getuid?.() === 0 ? {} : { skip: 'mounting needs root' }
+const TRUSTING = 'allow_unsigned = true'
+
+test('stage and verify teach what they do, and exit with the codes that they name', root, async (t) => {
   const at = await makeStoreFixture(t)
   const a = await at.put('a')
   for (const [command, taught] of [
     ['stage', /power cut/],
     ['verify', /http:\/\/192\.168\.1\.10:8080/],
   ] as const) {
-    const help = await plasmAgent(command, '--help')
+    const help = await plasmAgent('', command, '--help')
     assert.equal(help.code, 0)
     assert.match(help.stdout, taught)
     assert.match(help.stdout, /Exit codes: 0 /)
-    assert.equal((await plasmAgent(command)).code, 2)
-    const untrusted = await plasmAgent(command, a.dir, '--json')
+    assert.equal((await plasmAgent('', command)).code, 2)
+    const untrusted = await plasmAgent('', command, a.dir, '--json')
     assert.equal(untrusted.code, 78)
     assert.equal(JSON.parse(untrusted.stdout).error.code, 'trust-missing')
     assert.match(untrusted.stderr, /\[trust-missing\]; bake a trust policy/)
   }
+  const staged = await plasmAgent(TRUSTING, 'stage', a.dir, '--store', at.store)
+  assert.deepEqual([staged.code, staged.stderr], [0, ''])
+  assert.match(staged.stdout, /^sha256:\S+ is whole and will be served: /)
+  const again = await plasmAgent(TRUSTING, 'stage', a.dir, '--store', at.store, '--json')
+  assert.equal(JSON.parse(again.stdout).already, true)
+  const link = storePaths(at.store).link('stable', hostArch())
+  assert.equal((await plasmAgent(TRUSTING, 'verify', link)).code, 0)
+  await writeFile(join(a.dir, 'rootfs.sqfs'), 'too long by far')
+  const differs = await plasmAgent(TRUSTING, 'verify', a.dir)
+  assert.equal(differs.code, 65)
+  assert.match(differs.stdout, /rootfs +wrong: 15 bytes, not 9\n.*: rootfs\n$/s)
+  assert.equal((await plasmAgent(TRUSTING, 'verify', 'http://127.0.0.1:9')).code, 69)
 })
