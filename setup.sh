@@ -28,6 +28,8 @@ busybox:busybox-static
 qemu-aarch64-static:qemu-user-static
 curl:curl
 git:git
+strace:strace
+mkfs.ext4:e2fsprogs
 '
 
 debian_packages() {

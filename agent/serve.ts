@@ -95,7 +95,10 @@ async function untilLost(server: Server, inbox: () => Promise<Inbox>): Promise<s
   try {
     status.advertising(true)
     await run.step('ready', () => announce(server, served.record, advertised.address))
-    await removeOldSets(storeRoot, storeMaxBytes)
+    // Old sets that cannot be removed are no reason not to serve the one that is proven.
+    await removeOldSets(storeRoot, storeMaxBytes).catch((thrown) =>
+      server.log.say(`old sets stay: ${asPlasmError(thrown).message}`),
+    )
     return await run.step('watch', async () => watchUntilLost(server, await inbox(), served, advertised.address))
   } finally {
     status.advertising(false)
