@@ -71,7 +71,7 @@ export async function servedBy(store: string): Promise<string> {
   const bytes = await readFile(join(dir, 'manifest.json')).catch(() => undefined)
   if (!bytes) return `${target} has no manifest`
   const digest = sha256Of(bytes)
-  if (!dir.endsWith(digest.slice('sha256:'.length))) return `${target} has another set's manifest`
+  if (!dir.endsWith(digest.slice('sha256:'.length))) return `${target} has a wrong manifest of ${bytes.length} bytes`
   for (const { filename, hash } of artifactsOf(parseManifest(bytes))) {
     const content = await readFile(join(dir, filename)).catch(() => undefined)
     if (!content) return `${target} has no ${filename}`
