@@ -14,6 +14,8 @@ const READ_BYTES = 1024 * 1024
 /** Whoever asks for a whole file makes plasmd hash it first, for X-Artifact-Hash; a range is answered at once. */
 const FROM_THE_START = { range: 'bytes=0-' }
 
+const UNREADABLE = 'unreadable: '
+
 type Artifact = ManifestArtifact & { readonly role: string }
 
 /** What was found to be served right: for which set, and which file each artifact was then, so that none is hashed twice. */
@@ -72,7 +74,15 @@ async function checkArtifact(url: string, path: string, artifact: Artifact, meth
   const { role, hash, size_bytes } = artifact
   const digest = createHash('sha256')
   const answer = await ask(url, method, (data) => digest.update(data), FROM_THE_START)
-  if (answer.status >= 500) throw unreachable(url, `it answers ${answer.status}`)
+    .then((given) => {
+      if (given.status >= 500) throw unreachable(url, `it answers ${given.status}`)
+      return given
+    })
+    .catch(async (thrown) => {
+      // A disk that gives a file back no more makes plasmd fail on the way.
+      const failed = await readFailure(path)
+      throw failed === undefined ? thrown : mismatch(role, { expected: hash, found: failed, where: 'disk' })
+    })
   const found =
     answer.status !== 200 && answer.status !== 206
       ? `HTTP ${answer.status}`
@@ -115,8 +125,14 @@ async function digestOfFile(path: string): Promise<string> {
     for await (const data of stream) digest.update(data as Buffer)
     return `sha256:${digest.digest('hex')}`
   } catch (thrown) {
-    return `unreadable: ${asPlasmError(thrown).message}`
+    return `${UNREADABLE}${asPlasmError(thrown).message}`
   }
+}
+
+/** What the disk says to whoever reads all of a file; undefined when it gives it. A file that is not there is no failing disk. */
+async function readFailure(path: string): Promise<string | undefined> {
+  const stored = await digestOfFile(path)
+  return stored.startsWith(UNREADABLE) && stored.includes('EIO') ? stored : undefined
 }
 
 function mismatch(artifact: string, facts: { expected: string; found: string; where: 'disk' | 'server' }): PlasmError {

@@ -3,11 +3,13 @@ import { readFile, rm, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { hostArch } from '../../service/arch.ts'
+import { sha256Of } from '../../service/manifest.ts'
 import { storePaths } from '../../service/store-layout.ts'
 import { makeSet, type TestSet } from '../support/boot-set.ts'
 import { answer, type Misbehave, startProvider, type TestProvider } from '../support/provider.ts'
 import { makeServeMachine, type ServeMachine, until } from '../support/serve-machine.ts'
 import { servedBy, setsIn } from '../support/store-fixture.ts'
+import { straceHere } from '../support/strace-here.ts'
 
 /** A machine that knows some providers, and is handed over a set with a kernel that has rotted. */
 async function rottenMachine(t: TestContext, set: TestSet, providers: readonly string[]): Promise<ServeMachine> {
@@ -140,4 +142,31 @@ test('an agent that is started after its set was withdrawn fetches it again', as
   const log = await readFile(join(at.runDirectory, 'agent.log'), 'utf8')
   assert.match(log, /nothing-to-serve/)
   assert.equal((await stat(join(storePaths(at.store).link('stable', hostArch()), 'vmlinuz'))).nlink, 1)
+})
+
+test('a stored file that the disk gives back no more (EIO) is fetched again', straceHere(), async (t) => {
+  const set = makeSet()
+  const good = await provider(t, set)
+  const at = await makeServeMachine({ cmdline: `plasm.stage=serve phase.provider=${good.url}` })
+  let strace: number | undefined
+  t.after(async () => {
+    // strace does not hand signals on: the agent is ended itself, and strace with it.
+    const agents = await readFile(`/proc/${strace}/task/${strace}/children`, 'utf8').catch(() => '')
+    for (const pid of agents.split(' ').filter(Boolean)) process.kill(Number(pid), 'SIGTERM')
+    await at.remove()
+  })
+  await at.handOver(set)
+  // Agent and plasmd cannot read this one path; what is fetched lies under another one first.
+  const path = join(storePaths(at.store).set(sha256Of(set.manifest)), 'vmlinuz')
+  const tracing = ['strace', '-f', '-qq', '-o', '/dev/null', '-P', path, '-e', 'trace=read,pread64']
+  strace = at.start({ through: [...tracing, '-e', 'inject=read,pread64:error=EIO'] }).process.pid
+  const failed = await at.event('step-failed')
+  assert.deepEqual([failed.step, failed.error.code], ['self-check', 'self-check-mismatch'])
+  assert.equal(failed.error.facts.where, 'disk')
+  assert.match(String(failed.error.facts.found), /^unreadable: EIO/)
+  await at.event('step-done', ({ step }) => step === 'refetch')
+  assert.deepEqual(
+    good.seen.map(({ path }) => path),
+    [`/stable/${hostArch()}/vmlinuz`],
+  )
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { open, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { takeLock } from '../../agent/lock.ts'
@@ -28,6 +28,18 @@ test('a staged set is what the store serves, and the set before it is kept', asy
   await stage(at.request(c.dir))
   assert.equal(await servedBy(at.store), c.digest)
   assert.deepEqual(await setsIn(at.store), [hex(b.digest), hex(c.digest)].sort())
+})
+
+test('a store in memory keeps only what is served', async (t) => {
+  const at = await makeStoreFixture(t)
+  const store = await mkdtemp('/dev/shm/plasm-store-')
+  t.after(() => rm(store, { recursive: true }))
+  const [a, b] = [await at.put('a'), await at.put('b', { sequence: 2 })]
+  await stage({ ...at.request(a.dir), store })
+  await stage({ ...at.request(b.dir), store })
+  assert.equal(await servedBy(store), b.digest)
+  assert.deepEqual(await setsIn(store), [hex(b.digest)])
+  assert.deepEqual(await readdir(join(store, 'stable')), [hostArch()], 'and no link to what is gone')
 })
 
 test('store_max_bytes keeps more of the older sets, the newest first', async (t) => {
