@@ -29,6 +29,8 @@ icupkg:icu-devtools
 qemu-aarch64-static:qemu-user-static
 curl:curl
 git:git
+strace:strace
+mkfs.ext4:e2fsprogs
 '
 
 debian_packages() {

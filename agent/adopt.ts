@@ -1,15 +1,18 @@
-import { chmod, lstat, readlink, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { chmod, lstat, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import type { Arch } from '../service/arch.ts'
+import { ENVELOPE_FILE } from '../service/dsse.ts'
 import { PlasmError } from '../service/errors.ts'
-import { artifactsOf } from '../service/manifest.ts'
+import { artifactsOf, MANIFEST_FILE } from '../service/manifest.ts'
 import { storePaths } from '../service/store-layout.ts'
 import type { TrustPolicy } from '../service/trust-policy.ts'
 import { HANDOVER } from './handover-layout.ts'
 import { readManifestIn } from './manifest-file.ts'
-import { exists, incomingDirectory, publish, removeLeftovers, type StoredSet } from './publish.ts'
+import { exists, incomingDirectory, linkedSet, publish, removeLeftovers, type StoredSet } from './publish.ts'
 import { keepRecord } from './record-file.ts'
-import { ensureDirectory, PUBLIC_FILE } from './store-files.ts'
+import { onStore } from './store-errors.ts'
+import { ensureDirectory, PUBLIC_FILE, syncDirectory } from './store-files.ts'
+import { checkSet, checkStore } from './store-safety.ts'
 import { type Situation, type VerifiedManifest, verify } from './verify.ts'
 
 export interface Expected {
@@ -20,7 +23,8 @@ export interface Expected {
 /**
  * The set that this machine serves: what kexec handed over, else what the store holds already. The artifacts' bytes are
  * not read here; the self-check proves them (DESIGN decision 9).
- * @throws PlasmError `nothing-to-serve` | `handover-incomplete` (facts: `artifact`, `expected`, `found`) | what verify throws
+ * @throws PlasmError `nothing-to-serve` | `handover-incomplete` (facts: `artifact`, `expected`, `found`) | `store-unsafe` | what
+ * verify throws | of store-errors.ts
  */
 export async function adopt(
   root: string,
@@ -28,8 +32,12 @@ export async function adopt(
   expected: Expected,
   situation: Situation = {},
 ): Promise<StoredSet> {
-  const set =
-    (await adoptHandover(root, policy, expected, situation)) ?? (await currentSet(root, policy, expected, situation))
+  await checkStore(root, expected.channel)
+  const set = await onStore(
+    root,
+    async () =>
+      (await adoptHandover(root, policy, expected, situation)) ?? (await currentSet(root, policy, expected, situation)),
+  )
   if (set) return set
   throw new PlasmError('nothing-to-serve', `nothing was handed over and ${root} holds no set for ${place(expected)}`, {
     facts: { store: root, channel: expected.channel, arch: expected.arch },
@@ -37,7 +45,7 @@ export async function adopt(
   })
 }
 
-/** The set that a channel and arch point to, or undefined. */
+/** The set that a channel and arch point to, or undefined. @throws PlasmError `store-unsafe` | what verify throws */
 export async function currentSet(
   root: string,
   policy: TrustPolicy,
@@ -46,12 +54,17 @@ export async function currentSet(
 ): Promise<StoredSet | undefined> {
   const paths = storePaths(root)
   const link = paths.link(expected.channel, expected.arch)
-  const target = await readlink(link).catch(() => undefined)
-  if (target === undefined) return undefined
-  const dir = resolve(dirname(link), target)
-  const raw = dirname(dir) === paths.sets ? await readManifestIn(dir) : undefined
+  const dir = await linkedSet(link)
+  if (dir === undefined || dirname(dir) !== paths.sets) return undefined
+  await checkSet(dir, [ENVELOPE_FILE, MANIFEST_FILE])
+  const raw = await readManifestIn(dir)
   if (!raw) return undefined
-  return { verified: verify(raw, policy, expected, situation), dir }
+  const verified = verify(raw, policy, expected, situation)
+  await checkSet(
+    dir,
+    artifactsOf(verified.manifest).map(({ filename }) => filename),
+  )
+  return { verified, dir }
 }
 
 /**
@@ -85,6 +98,7 @@ async function adoptHandover(
 
 async function moveArtifacts(from: string, to: string, { manifest }: VerifiedManifest): Promise<void> {
   await ensureDirectory(to)
+  await checkSet(to, [])
   const moves = artifactsOf(manifest).map(({ role, filename, size_bytes }) => ({
     role,
     size: size_bytes,
@@ -98,6 +112,7 @@ async function moveArtifacts(from: string, to: string, { manifest }: VerifiedMan
     await chmod(source, PUBLIC_FILE)
     await rename(source, target)
   }
+  await syncDirectory(to)
 }
 
 async function checkSize(move: { role: string; size: number; source: string; target: string }): Promise<void> {

@@ -226,7 +226,10 @@ async function bootFrom(choice: Choice, attempts: Attempts, log: CandidateLog): 
   const loaded = await runner
     .step(
       'kexec-load',
-      () => kexec.load(passed.kexecProgram, handedOver, passed.commandLine, attempts.refusedModes),
+      () => {
+        workbench.check()
+        return kexec.load(passed.kexecProgram, handedOver, passed.commandLine, attempts.refusedModes)
+      },
       about,
     )
     // kexec has its own copy now, or has refused: either way these files are only memory that is missing.

@@ -32,6 +32,29 @@ append to the next kernel's command line.
 Exit codes: 0 written, 2 wrong usage, 65 the set is incomplete, damaged or not trusted, 78 the configuration or the trust
 policy is wrong, 1 anything else (no room left, for one). On failure nothing is left behind.`
 
+const STAGE_HELP = `
+DIR holds manifest.json and the artifacts, under their file names or their role names. The manifest must be one that this
+machine trusts, for its channel and architecture. Everything is copied while it is hashed, written to the disk, and only then
+served: whatever happens on the way, a power cut too, the store serves the old set or the new one, whole. A set that is served
+already is read and compared; nothing is written when it is right.
+
+  plasm-agent stage /media/usb/stable/x86_64
+
+While \`plasm-agent serve\` runs on the same store, put the set into an inbox instead (/tmp/boot).
+
+Exit codes: 0 the store serves the set, 2 wrong usage, 65 the set is incomplete, damaged, older than the one that is served or
+not trusted, 78 the configuration or the trust policy is wrong, 1 anything else (no room left, another agent, a failing disk).`
+
+const VERIFY_HELP = `
+Reads every byte and compares it with the manifest, which must be one that this machine trusts. It stops at nothing: every
+artifact gets a line, and for one that differs the chunk (4 MiB in sets made here) where it begins to.
+
+  plasm-agent verify /var/lib/plasm/boot-artifacts/stable/x86_64
+  plasm-agent verify http://192.168.1.10:8080
+
+Exit codes: 0 every artifact is what the manifest says, 2 wrong usage, 65 something differs, is missing or is not trusted, 69 the
+provider does not answer, 78 the configuration or the trust policy is wrong, 1 anything else.`
+
 const STATUS_HELP = `
 Exit codes: 0 ready, 1 not ready, 3 not running, 4 unknown (LSB).`
 
@@ -78,6 +101,36 @@ export async function plasmAgent(argv: readonly string[]): Promise<number> {
     .action(async (directory: string, options: HandoverOptions) => {
       exit = await runHandover(directory, options)
     })
+  program
+    .command('stage')
+    .description('verify a boot set in a directory and put it into the store')
+    .argument('<dir>', 'directory with manifest.json and the artifacts')
+    .option('--store <dir>', 'the store to put it into, instead of the configured one')
+    .option('--json', 'print one JSON object', false)
+    .addHelpText('after', STAGE_HELP)
+    .action(async (directory: string, { json, ...options }: { store?: string; json: boolean }) => {
+      exit = await answering(json, async () => {
+        const { stage } = await import('./stage.ts')
+        const result = await stage({ directory, ...options })
+        const what = result.already ? 'is served already, and whole' : 'is whole and will be served'
+        console.log(json ? JSON.stringify(result) : `${result.manifestDigest} ${what}: ${result.directory}`)
+        return EXIT.ok
+      })
+    })
+  program
+    .command('verify')
+    .description('read a boot set and name what is not what its manifest says')
+    .argument('<dir|url>', "directory with manifest.json and the artifacts, or a provider's URL")
+    .option('--json', 'print one JSON object', false)
+    .addHelpText('after', VERIFY_HELP)
+    .action(async (what: string, { json }: { json: boolean }) => {
+      exit = await answering(json, async () => {
+        const { describeFindings, verifySet } = await import('./verify-command.ts')
+        const result = await verifySet({ what })
+        console.log(json ? JSON.stringify(result) : describeFindings(result).join('\n'))
+        return result.whole ? EXIT.ok : EXIT.badData
+      })
+    })
   try {
     await program.parseAsync(argv, { from: 'user' })
     return exit
@@ -95,26 +148,44 @@ interface HandoverOptions {
   readonly json: boolean
 }
 
-async function runHandover(directory: string, { json, ...options }: HandoverOptions): Promise<number> {
-  const { handover } = await import('./handover-command.ts')
-  try {
+function runHandover(directory: string, { json, ...options }: HandoverOptions): Promise<number> {
+  return answering(json, async () => {
+    const { handover } = await import('./handover-command.ts')
     const result = await handover({ directory, ...options })
     console.error(
       `plasm-agent: ${result.manifestDigest} is whole; wrote ${result.initrd} (${result.initrdBytes} bytes)`,
     )
     console.log(json ? JSON.stringify(result) : result.append)
     return EXIT.ok
+  })
+}
+
+/** Runs a command; its error goes to standard error, and with --json as `{"error":…}` to standard output too. */
+async function answering(json: boolean, command: () => Promise<number>): Promise<number> {
+  try {
+    return await command()
   } catch (thrown) {
     const { code, message, hint, facts } = asPlasmError(thrown)
     console.error(`plasm-agent: ${message} [${code}]${hint ? `; ${hint}` : ''}`)
     if (json) console.log(JSON.stringify({ error: { code, message, facts, hint } }))
-    return exitCodeOf(code)
+    return EXIT_BY_CODE[code] ?? EXIT.badData
   }
 }
 
-const BAD_CONFIG = new Set(['config-invalid', 'trust-missing', 'trust-policy-invalid'])
-
-function exitCodeOf(code: string): number {
-  if (BAD_CONFIG.has(code)) return EXIT.badConfig
-  return code === 'scratch-full' || code === 'unexpected' ? EXIT.failed : EXIT.badData
+/** What is no fault of the set that was named. */
+const EXIT_BY_CODE: Readonly<Record<string, number>> = {
+  'config-invalid': EXIT.badConfig,
+  'trust-missing': EXIT.badConfig,
+  'trust-policy-invalid': EXIT.badConfig,
+  'freshness-state-invalid': EXIT.failed,
+  'transfer-broken': EXIT.unavailable,
+  'already-running': EXIT.failed,
+  'scratch-full': EXIT.failed,
+  'scratch-unsafe': EXIT.failed,
+  'store-full': EXIT.failed,
+  'store-read-only': EXIT.failed,
+  'store-unsafe': EXIT.failed,
+  'storage-failed': EXIT.failed,
+  'too-many-files': EXIT.failed,
+  unexpected: EXIT.failed,
 }

@@ -33,6 +33,8 @@ export interface AgentConfig {
   /** From the machine id or the MAC, the same in both stages; also the host name. */
   readonly machine: string
   readonly storeRoot: string
+  /** What all kept sets may take before those that are neither served nor were served before are removed. */
+  readonly storeMaxBytes: number
   /** Directories where other programs leave what they fetched (DESIGN decision 8). */
   readonly inboxes: readonly string[]
   readonly port: number
@@ -56,6 +58,7 @@ const tomlSchema = v.strictObject({
   channel: v.optional(v.string()),
   providers: v.optional(v.array(v.string())),
   store_root: v.optional(v.string()),
+  store_max_bytes: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
   inboxes: v.optional(v.array(v.string())),
   port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535))),
 })
@@ -83,6 +86,7 @@ export async function readConfig(sources: ConfigSources = {}): Promise<AgentConf
     bootNonce: given(BOOT_PARAMETER),
     machine: await machineName(sources),
     storeRoot: toml?.store_root ?? STORE_ROOT,
+    storeMaxBytes: toml?.store_max_bytes ?? 0,
     inboxes: toml?.inboxes ?? ['/tmp/boot', '/tmp/phase-boot'],
     port: toml?.port ?? DEFAULT_PORT,
   }

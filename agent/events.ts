@@ -16,9 +16,11 @@ export const FETCH_STEPS = [
   'kexec-exec',
 ] as const
 export const SERVE_STEPS = ['config', 'adopt', 'provider', 'self-check', 'advertise', 'ready', 'watch'] as const
+/** Off the way to ready: taken only when the stored set is lost. */
+export const MENDING_STEPS = ['refetch'] as const
 
 export type Stage = 'fetch' | 'serve'
-export type StepName = (typeof FETCH_STEPS)[number] | (typeof SERVE_STEPS)[number]
+export type StepName = (typeof FETCH_STEPS | typeof SERVE_STEPS | typeof MENDING_STEPS)[number]
 
 export interface ReportedError {
   readonly code: string

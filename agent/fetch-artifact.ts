@@ -2,21 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PlasmError } from '../service/errors.ts'
 import type { ManifestArtifact } from '../service/manifest.ts'
 import { createReceiver } from './artifact-receiver.ts'
+import type { ArtifactSink } from './artifact-sink.ts'
 import type { TransferLimits } from './http-body.ts'
 import { readFrom } from './http-range.ts'
-import type { SetWriter } from './set-writer.ts'
 
 /** Failures of the way, not of the provider's data: the same provider may finish what it began. */
 const WORTH_ANOTHER_TRY = new Set(['transfer-broken', 'body-too-short', 'provider-busy'])
 
 /**
  * Fetches what is still missing of one artifact from one provider, resuming with a range where a transfer breaks.
- * @throws PlasmError of http-range.ts, artifact-receiver.ts or set-writer.ts; what was verified stays in `writer.kept`
+ * @throws PlasmError of http-range.ts, artifact-receiver.ts or the writer's; what was verified stays in `writer.kept`
  */
 export async function fetchArtifact(
   provider: string,
   artifact: ManifestArtifact & { readonly role: string },
-  writer: SetWriter,
+  writer: ArtifactSink,
   limits: TransferLimits,
   onBytes: (position: number) => void,
 ): Promise<void> {

@@ -1,8 +1,8 @@
 import { artifactsOf, setBytes } from '../service/manifest.ts'
+import type { ArtifactSink } from './artifact-sink.ts'
 import { type CompleteSet, completeSet } from './complete-set.ts'
 import { fetchArtifact } from './fetch-artifact.ts'
 import { TRANSFER_LIMITS, type TransferLimits } from './http-body.ts'
-import type { SetWriter } from './set-writer.ts'
 
 const PROGRESS_EVERY_MS = 500
 
@@ -12,16 +12,16 @@ export interface FetchProgress {
 }
 
 /**
- * Fetches what is still missing of a set from one provider, straight into its place in the new initrd. The initramfs comes
- * first: its beginning tells where everything goes.
+ * Fetches what is still missing of a set from one provider, straight into its place (the new initrd, or the store). The initramfs comes
+ * first: its beginning tells where everything goes in an initrd.
  * @throws PlasmError the provider's or the scratch files'; `writer` keeps what is verified, for the next provider
  */
-export async function fetchSet(
+export async function fetchSet<Writer extends ArtifactSink>(
   url: string,
-  writer: SetWriter,
+  writer: Writer,
   onProgress: (progress: FetchProgress) => void,
   limits: TransferLimits = TRANSFER_LIMITS,
-): Promise<CompleteSet> {
+): Promise<CompleteSet<Writer>> {
   const { manifest } = writer.verified
   const totalBytes = setBytes(manifest)
   const artifacts = [...artifactsOf(manifest)].sort(

@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
-import { type FileHandle, open, statfs } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
-import { PlasmError } from '../service/errors.ts'
-import { artifactsOf, MANIFEST_FILE, type ManifestArtifact } from '../service/manifest.ts'
+import { statfs } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { artifactsOf, type ManifestArtifact } from '../service/manifest.ts'
 import { makeNodeKey } from '../service/node-key.ts'
 import { readTrustPolicy } from '../service/trust-policy.ts'
 import { createReceiver } from './artifact-receiver.ts'
@@ -14,9 +12,9 @@ import { readSeen } from './freshness-file.ts'
 import { handOver } from './handover.ts'
 import { handoverParameters } from './kernel-command-line.ts'
 import { makeRecord, readBootId } from './make-record.ts'
-import { readManifestIn } from './manifest-file.ts'
 import { readMemory } from './memory.ts'
 import { providerUrl } from './provider-url.ts'
+import { artifactSize, missing, openArtifact, requireManifestIn } from './set-directory.ts'
 import { createSetWriter, type SetWriter } from './set-writer.ts'
 import { STATE_DIRECTORY } from './state-directory.ts'
 import { verify } from './verify.ts'
@@ -58,10 +56,7 @@ export async function handover(request: HandoverRequest): Promise<HandoverResult
   const policy = await readTrustPolicy(request.trustFile)
   const directory = resolve(request.directory)
   const provider = request.provider === undefined ? undefined : providerUrl('--provider', request.provider)
-  const raw = await readManifestIn(directory).catch((cause) => {
-    throw cause instanceof PlasmError ? cause : missing(MANIFEST_FILE, directory, cause)
-  })
-  if (!raw) throw missing(MANIFEST_FILE, directory, undefined)
+  const raw = await requireManifestIn(directory)
   const seen = await readSeen(request.stateDirectory ?? STATE_DIRECTORY)
   const verified = verify(raw, policy, config, { seen })
   const { bavail, bsize } = await statfs(dirname(resolve(request.initrd)))
@@ -113,16 +108,7 @@ async function copyArtifact(
   const file = await openArtifact(directory, artifact)
   try {
     const { size: found } = await file.stat()
-    if (found !== size) {
-      throw new PlasmError(
-        'artifact-size',
-        `${role} in ${directory} has ${found} bytes, and the manifest says ${size}`,
-        {
-          facts: { artifact: role, expected: size, found },
-          hint: 'fetch it again',
-        },
-      )
-    }
+    if (found !== size) throw artifactSize(role, directory, size, found)
     const receiver = createReceiver(artifact, {
       role,
       provider: directory,
@@ -139,25 +125,4 @@ async function copyArtifact(
   } finally {
     await file.close()
   }
-}
-
-/** Under the manifest's file name, or under the name of its role, which is how some inits save it. */
-async function openArtifact(
-  directory: string,
-  { role, filename }: ManifestArtifact & { readonly role: string },
-): Promise<FileHandle> {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW
-  return open(join(directory, filename), flags)
-    .catch(() => open(join(directory, role), flags))
-    .catch((cause) => {
-      throw missing(role, directory, cause)
-    })
-}
-
-function missing(what: string, directory: string, cause: unknown): PlasmError {
-  return new PlasmError('artifact-missing', `${what} is not in ${directory}`, {
-    facts: { artifact: what, directory },
-    hint: 'name a directory that holds manifest.dsse.json or manifest.json, and every artifact it lists',
-    cause,
-  })
 }

@@ -1,19 +1,15 @@
-import { createHash } from 'node:crypto'
-import { type FileHandle, lstat, open, rm, statfs } from 'node:fs/promises'
+import { type FileHandle, lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PlasmError } from '../service/errors.ts'
 import type { SeenReleases } from '../service/freshness.ts'
-import { artifactsOf, MANIFEST_FILE, type ManifestArtifact, setBytes } from '../service/manifest.ts'
+import { artifactsOf, MANIFEST_FILE, type ManifestArtifact } from '../service/manifest.ts'
 import type { TrustPolicy } from '../service/trust-policy.ts'
 import type { Expected } from './adopt.ts'
+import { copyIntoStore } from './copy-set.ts'
 import { readManifestIn } from './manifest-file.ts'
-import { incomingDirectory, publish, type StoredSet } from './publish.ts'
-import { ensureDirectory, openRegular, PUBLIC_FILE, syncDirectory } from './store-files.ts'
+import type { StoredSet } from './publish.ts'
+import { openRegular } from './store-files.ts'
 import { type VerifiedManifest, verify } from './verify.ts'
-
-const COPY_BYTES = 1024 * 1024
-/** Left free on the store's filesystem, which in a guest is RAM. */
-const RESERVE_BYTES = 4 * 1024 * 1024
 
 type Artifact = ManifestArtifact & { readonly role: string }
 
@@ -37,7 +33,7 @@ export interface Store {
  * renamed, since its writer may still hold the files open; whatever fails, inbox and store are as they were.
  * @param served what the store serves now
  * @throws PlasmError `inbox-unsafe` (facts: `dir`) | `inbox-no-manifest` (`dir`) | `inbox-mismatch` (`artifact`,
- * `expected`, `found`) | `store-full` (`needBytes`, `freeBytes`) | what verify throws
+ * `expected`, `found`) | what verify and copyIntoStore throw
  */
 export async function takeIn(dir: string, store: Store, served: StoredSet | undefined): Promise<Intake> {
   const found = await lstat(dir).catch(() => undefined)
@@ -51,19 +47,11 @@ export async function takeIn(dir: string, store: Store, served: StoredSet | unde
   const artifacts = artifactsOf(verified.manifest)
   const missing = await firstIncomplete(dir, artifacts)
   if (missing) return { outcome: 'incomplete', missing }
-  await refuseWithoutRoom(store.root, setBytes(verified.manifest))
-  const incoming = incomingDirectory(store.root)
-  try {
-    await ensureDirectory(incoming)
-    for (const artifact of artifacts) await copy(dir, incoming, artifact)
-    await syncDirectory(incoming)
-    return { outcome: 'taken', set: await publish(store.root, incoming, verified) }
-  } catch (thrown) {
-    await rm(incoming, { recursive: true, force: true })
-    // Room was there when it was looked at: another writer took it, or the filesystem ran out of inodes.
-    if ((thrown as NodeJS.ErrnoException).code !== 'ENOSPC') throw thrown
-    throw storeFull(store.root, setBytes(verified.manifest), await freeBytesOf(store.root), thrown)
+  const from = {
+    open: (artifact: Artifact) => openAtSize(candidates(dir, artifact), artifact),
+    differs: mismatch,
   }
+  return { outcome: 'taken', set: await copyIntoStore(store.root, verified, from) }
 }
 
 /** Others must not be able to change what is read, between one look and the next. */
@@ -117,39 +105,6 @@ async function sizeOf(path: string): Promise<number | undefined> {
   return found?.isFile() ? found.size : undefined
 }
 
-async function refuseWithoutRoom(root: string, needBytes: number): Promise<void> {
-  const freeBytes = await freeBytesOf(root)
-  if (freeBytes < needBytes + RESERVE_BYTES) throw storeFull(root, needBytes, freeBytes)
-}
-
-async function freeBytesOf(root: string): Promise<number> {
-  const { bavail, bsize } = await statfs(root)
-  return bavail * bsize
-}
-
-function storeFull(root: string, needBytes: number, freeBytes: number, cause?: unknown): PlasmError {
-  return new PlasmError('store-full', `${root} has no room for a set of ${needBytes} bytes`, {
-    facts: { store: root, needBytes, freeBytes },
-    hint: 'free space on that filesystem (in a guest: give it more memory); what is served stays as it is',
-    cause,
-  })
-}
-
-async function copy(from: string, to: string, artifact: Artifact): Promise<void> {
-  const source = await openAtSize(candidates(from, artifact), artifact)
-  try {
-    const target = await open(join(to, artifact.filename), 'wx', PUBLIC_FILE)
-    try {
-      await copyHashed(source, target, artifact)
-      await target.sync()
-    } finally {
-      await target.close()
-    }
-  } finally {
-    await source.close()
-  }
-}
-
 async function openAtSize(paths: readonly string[], artifact: Artifact): Promise<FileHandle> {
   for (const path of paths) {
     const handle = await openRegular(path)
@@ -157,28 +112,6 @@ async function openAtSize(paths: readonly string[], artifact: Artifact): Promise
     await handle?.close()
   }
   throw mismatch(artifact, 'a file of another size')
-}
-
-async function copyHashed(source: FileHandle, target: FileHandle, artifact: Artifact): Promise<void> {
-  const whole = createHash('sha256')
-  const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, artifact.size_bytes))
-  let position = 0
-  while (position < artifact.size_bytes) {
-    const { bytesRead } = await source.read(
-      buffer,
-      0,
-      Math.min(buffer.length, artifact.size_bytes - position),
-      position,
-    )
-    if (bytesRead === 0) throw mismatch(artifact, `${position} bytes`)
-    const data = buffer.subarray(0, bytesRead)
-    whole.update(data)
-    // writeFile on a handle goes on from its position and repeats short writes.
-    await target.writeFile(data)
-    position += bytesRead
-  }
-  const found = `sha256:${whole.digest('hex')}`
-  if (found !== artifact.hash) throw mismatch(artifact, found)
 }
 
 function mismatch({ role, hash }: Artifact, found: string): PlasmError {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { connect, createServer, type Server } from 'node:net'
+import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { PlasmError } from '../service/errors.ts'
 
@@ -16,16 +17,16 @@ export interface Lock {
  * @throws PlasmError `already-running` (facts: `pid`, null when the holder does not answer; `store`)
  */
 export async function takeLock(storeRoot: string): Promise<Lock> {
-  const name = `\0plasm-agent-${createHash('sha256').update(storeRoot).digest('hex').slice(0, 16)}`
+  const name = `\0plasm-agent-${createHash('sha256').update(resolve(storeRoot)).digest('hex').slice(0, 16)}`
   const server = createServer((socket) => socket.on('error', () => {}).end(`${process.pid}\n`))
   try {
     await listen(server, name)
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause
     const pid = await holder(name)
-    throw new PlasmError('already-running', `another plasm-agent serves ${storeRoot}${pid ? `, pid ${pid}` : ''}`, {
+    throw new PlasmError('already-running', `another plasm-agent uses ${storeRoot}${pid ? `, pid ${pid}` : ''}`, {
       facts: { pid, store: storeRoot },
-      hint: 'ask it with `plasm-agent status`, or stop it first',
+      hint: 'while it serves, put new sets into an inbox; or stop it first',
       cause,
     })
   }

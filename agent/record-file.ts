@@ -106,5 +106,10 @@ export async function writeRecord(root: string, record: BootRecord): Promise<voi
 
 /** Tells plasmd who it is (service/store-layout.ts): clients rank by it. */
 export async function writeProviderFile(root: string, { machine, generation }: BootRecord): Promise<void> {
-  await writeWhole(storePaths(root).provider, `${JSON.stringify({ machine, generation })}\n`, PUBLIC_FILE)
+  const file = storePaths(root).provider
+  const text = `${JSON.stringify({ machine, generation })}\n`
+  // A store that cannot be written to can still be served.
+  const written = await readRegular(file, RECORD_MAX_BYTES).catch(() => undefined)
+  if (written?.toString('utf8') === text) return
+  await writeWhole(file, text, PUBLIC_FILE)
 }

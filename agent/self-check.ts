@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { lstat, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { asPlasmError, PlasmError } from '../service/errors.ts'
 import { artifactsOf, type ManifestArtifact, sha256Of } from '../service/manifest.ts'
@@ -13,6 +13,8 @@ const READ_BYTES = 1024 * 1024
 
 /** Whoever asks for a whole file makes plasmd hash it first, for X-Artifact-Hash; a range is answered at once. */
 const FROM_THE_START = { range: 'bytes=0-' }
+
+const UNREADABLE = 'unreadable: '
 
 type Artifact = ManifestArtifact & { readonly role: string }
 
@@ -45,11 +47,18 @@ export async function selfCheck(base: string, set: StoredSet, before?: Proof): P
   return { digest, identities }
 }
 
-/** {@link selfCheck} that remembers what it has proven, so that looking again costs little. */
-export function createSelfCheck(base: string): (set: StoredSet) => Promise<void> {
+/**
+ * {@link selfCheck} that remembers what it has proven, so that looking again costs little.
+ * @param rereadEvery ms after which everything is read again: bytes that rot on a disk leave the file's times as they were
+ */
+export function createSelfCheck(base: string, rereadEvery: number): (set: StoredSet) => Promise<void> {
   let proof: Proof | undefined
+  let readAt = 0
   return async (set) => {
-    proof = await selfCheck(base, set, proof)
+    const isDue = performance.now() - readAt >= rereadEvery
+    const before = isDue || proof?.digest !== set.verified.digest ? undefined : proof
+    proof = await selfCheck(base, set, before)
+    if (!before) readAt = performance.now()
   }
 }
 
@@ -65,7 +74,15 @@ async function checkArtifact(url: string, path: string, artifact: Artifact, meth
   const { role, hash, size_bytes } = artifact
   const digest = createHash('sha256')
   const answer = await ask(url, method, (data) => digest.update(data), FROM_THE_START)
-  if (answer.status >= 500) throw unreachable(url, `it answers ${answer.status}`)
+    .then((given) => {
+      if (given.status >= 500) throw unreachable(url, `it answers ${given.status}`)
+      return given
+    })
+    .catch(async (thrown) => {
+      // A disk that gives a file back no more makes plasmd fail on the way.
+      const failed = await readFailure(path)
+      throw failed === undefined ? thrown : mismatch(role, { expected: hash, found: failed, where: 'disk' })
+    })
   const found =
     answer.status !== 200 && answer.status !== 206
       ? `HTTP ${answer.status}`
@@ -95,18 +112,27 @@ async function ask(
 
 /** Which file this is: it changes when the file is replaced or written to. */
 async function identityOf(path: string): Promise<string | undefined> {
-  const found = await stat(path, { bigint: true }).catch(() => undefined)
+  const found = await lstat(path, { bigint: true }).catch(() => undefined)
   return found && [found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].join(':')
 }
 
 async function digestOfFile(path: string): Promise<string> {
   const digest = createHash('sha256')
   try {
-    for await (const data of createReadStream(path, { highWaterMark: READ_BYTES })) digest.update(data as Buffer)
+    // A link is not the file that was stored, whatever it leads to.
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    const stream = file.createReadStream({ highWaterMark: READ_BYTES })
+    for await (const data of stream) digest.update(data as Buffer)
     return `sha256:${digest.digest('hex')}`
   } catch (thrown) {
-    return `unreadable: ${asPlasmError(thrown).message}`
+    return `${UNREADABLE}${asPlasmError(thrown).message}`
   }
+}
+
+/** What the disk says to whoever reads all of a file; undefined when it gives it. A file that is not there is no failing disk. */
+async function readFailure(path: string): Promise<string | undefined> {
+  const stored = await digestOfFile(path)
+  return stored.startsWith(UNREADABLE) && stored.includes('EIO') ? stored : undefined
 }
 
 function mismatch(artifact: string, facts: { expected: string; found: string; where: 'disk' | 'server' }): PlasmError {
@@ -115,7 +141,7 @@ function mismatch(artifact: string, facts: { expected: string; found: string; wh
     facts: { artifact, ...facts },
     hint:
       facts.where === 'disk'
-        ? 'the set is taken out of service; boot this machine again, or put a good set into an inbox'
+        ? 'the set is taken out of service and fetched again from other providers, or taken from an inbox'
         : 'look whether another program answers on the port of plasmd',
   })
 }

@@ -88,7 +88,7 @@ export function openServer(
     bootId,
     owner,
     status,
-    selfCheck: createSelfCheck(url),
+    selfCheck: createSelfCheck(url, setting.rereadEvery),
     wake,
     lowestAvailableMiB: memory.lowestAvailableMiB,
     sink(event) {

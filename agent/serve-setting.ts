@@ -2,6 +2,7 @@ import { readTrustPolicy, type TrustPolicy } from '../service/trust-policy.ts'
 import { adoptIdentity, type Identity } from './adopt-identity.ts'
 import { type Advertise, firstAddress, mdns } from './advertise-step.ts'
 import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
+import type { DiscoverOptions } from './discover.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { RUN_DIRECTORY, STATE_DIRECTORY } from './state-directory.ts'
 import type { SupervisionLimits } from './supervise.ts'
@@ -22,6 +23,10 @@ export interface ServeSetting {
   readonly supervision: SupervisionLimits | undefined
   /** How often what is served is looked at again, ms. */
   readonly recheckEvery: number
+  /** How often all of it is read again, ms: a file that rots does not change its time. */
+  readonly rereadEvery: number
+  /** How other providers are looked for when the set is lost; undefined: as in the fetch stage. */
+  readonly discovery: DiscoverOptions | undefined
 }
 
 export const THIS_MACHINE: ServeSetting = {
@@ -35,6 +40,8 @@ export const THIS_MACHINE: ServeSetting = {
   address: firstAddress,
   supervision: undefined,
   recheckEvery: 30_000,
+  rereadEvery: 6 * 3600_000,
+  discovery: undefined,
 }
 
 export interface Told {

@@ -3,7 +3,9 @@ import { asPlasmError } from '../service/errors.ts'
 import { currentSet } from './adopt.ts'
 import { readSeen } from './freshness-file.ts'
 import { type Inbox, watchInboxes } from './inbox.ts'
+import type { Mending } from './mend.ts'
 import { outdated } from './outdated.ts'
+import { prove } from './prove.ts'
 import { readRecord, recordFor, writeRecord } from './record-file.ts'
 import type { Served, Server } from './serve-server.ts'
 import { reportedError } from './steps.ts'
@@ -31,9 +33,10 @@ export async function openInbox({ told, wake, log, run, setting }: Server): Prom
 /**
  * Watches over a machine that is ready.
  * @returns why it no longer is, one sentence
+ * @throws PlasmError `self-check-mismatch` where the stored set itself is wrong and was taken out of service
  */
 export async function watchUntilLost(server: Server, inbox: Inbox, served: Served, address: string): Promise<string> {
-  const { stop, owner, wake, setting, selfCheck, told } = server
+  const { stop, owner, wake, setting, told } = server
   let checkedAt = performance.now()
   while (!stop.aborted) {
     const taken = await takeIn(server, inbox, served)
@@ -47,7 +50,9 @@ export async function watchUntilLost(server: Server, inbox: Inbox, served: Serve
     if (performance.now() - checkedAt >= setting.recheckEvery) {
       const superseded = outdated(served.set.verified, told.policy, await readSeen(setting.stateDirectory))
       if (superseded) return superseded
-      const failed = await selfCheck(served.set).then(() => undefined, asPlasmError)
+      const failed = await prove(server, served).then(() => undefined, asPlasmError)
+      // A set that is lost is one to be fetched again; all else is looked into by going through the steps once more.
+      if (failed?.facts.where === 'disk') throw failed
       if (failed) return `${failed.message} [${failed.code}]`
       checkedAt = performance.now()
     }
@@ -57,12 +62,16 @@ export async function watchUntilLost(server: Server, inbox: Inbox, served: Serve
 }
 
 /** Waits until another try may end differently: a set came in, plasmd runs, or `pause` ms passed where time may mend it. */
-export async function waitForChange(server: Server, inbox: Inbox, error: PlasmError, pause: number): Promise<void> {
+export async function waitForChange(
+  server: Server,
+  inbox: Inbox,
+  { error, mending, pause }: { readonly error: PlasmError; readonly mending: Mending; readonly pause: number },
+): Promise<void> {
   const { stop, owner, wake, told } = server
   const beyondTime =
-    NEEDS_A_SET.has(error.code) ||
     NEEDS_PLASMD.has(error.code) ||
-    (error.code === 'self-check-mismatch' && error.facts.where === 'disk')
+    (mending === 'impossible' &&
+      (NEEDS_A_SET.has(error.code) || (error.code === 'self-check-mismatch' && error.facts.where === 'disk')))
   const until = performance.now() + (beyondTime ? Number.POSITIVE_INFINITY : pause)
   while (!stop.aborted && performance.now() < until) {
     const set = await currentSet(told.config.storeRoot, told.policy, told.config).catch(() => undefined)

@@ -6,15 +6,17 @@ import { buildInfo } from '../service/version.ts'
 import { adopt } from './adopt.ts'
 import { advertiseSet } from './advertise-step.ts'
 import { SERVE_STEPS } from './events.ts'
-import { readSeen, remember } from './freshness-file.ts'
+import { readSeen } from './freshness-file.ts'
 import type { Inbox } from './inbox.ts'
 import { createLateSink } from './late-sink.ts'
 import { createLog } from './log.ts'
+import { mend } from './mend.ts'
 import { plasmdService } from './plasmd-service.ts'
+import { prove } from './prove.ts'
 import { plasmdAnswers } from './provider-step.ts'
-import { removeUnlinked, type StoredSet, unpublish } from './publish.ts'
 import { announce } from './ready-step.ts'
 import { readRecord, recordFor, writeProviderFile } from './record-file.ts'
+import { removeOldSets } from './retention.ts'
 import { openServer, type Served, type Server } from './serve-server.ts'
 import { configure, type ServeSetting, stopSignal, THIS_MACHINE, type Told } from './serve-setting.ts'
 import { openInbox, waitForChange, watchUntilLost } from './serve-watch.ts'
@@ -81,7 +83,10 @@ async function serveUntilStopped(server: Server): Promise<void> {
         if (stop.aborted) return
         const error = asPlasmError(thrown)
         notReady(`${error.message} [${error.code}]`)
-        await waitForChange(server, await inbox(), error, pause)
+        const mending = await mend(server, error)
+        // A set that is lost again at once comes from a device that loses all: not fetched without end.
+        if (mending !== 'mended' || pause > PAUSE_FIRST_MS)
+          await waitForChange(server, await inbox(), { error, mending, pause })
         pause = Math.min(pause * 2, PAUSE_LAST_MS)
       }
     }
@@ -93,15 +98,18 @@ async function serveUntilStopped(server: Server): Promise<void> {
 /** Once through SERVE_STEPS. @returns why this machine is no longer ready */
 async function untilLost(server: Server, inbox: () => Promise<Inbox>): Promise<string> {
   const { run, told, owner, stop, status } = server
-  const { storeRoot, port } = told.config
+  const { storeRoot, storeMaxBytes, port } = told.config
   const served = await run.step('adopt', () => adoptServed(server))
   await run.step('provider', () => plasmdAnswers(owner, port, stop))
-  await run.step('self-check', () => prove(server, served.set))
+  await run.step('self-check', () => prove(server, served))
   const advertised = await run.step('advertise', () => advertiseSet(server.setting, served, port, stop))
   try {
     status.advertising(true)
     await run.step('ready', () => announce(server, served.record, advertised.address))
-    await removeUnlinked(storeRoot)
+    // Old sets that cannot be removed are no reason not to serve the one that is proven.
+    await removeOldSets(storeRoot, storeMaxBytes).catch((thrown) =>
+      server.log.say(`old sets stay: ${asPlasmError(thrown).message}`),
+    )
     return await run.step('watch', async () => watchUntilLost(server, await inbox(), served, advertised.address))
   } finally {
     status.advertising(false)
@@ -120,19 +128,4 @@ async function adoptServed({ told, bootId, status, setting, log }: Server): Prom
   await writeProviderFile(storeRoot, record)
   status.serving({ set, record })
   return { set, record }
-}
-
-/** A stored file that is wrong is served to nobody: the set is taken out of service. */
-async function prove({ selfCheck, told, status, setting }: Server, set: StoredSet): Promise<void> {
-  try {
-    await selfCheck(set)
-    await remember(setting.stateDirectory, set.verified)
-  } catch (thrown) {
-    const { code, facts } = asPlasmError(thrown)
-    if (code === 'self-check-mismatch' && facts.where === 'disk') {
-      await unpublish(told.config.storeRoot, set)
-      status.serving(undefined)
-    }
-    throw thrown
-  }
 }

@@ -1,6 +1,9 @@
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, rmSync } from 'node:fs'
+import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, rmSync } from 'node:fs'
+import { PlasmError } from '../service/errors.ts'
+import type { ArtifactSink } from './artifact-sink.ts'
 import { type CarryPlan, type ClosingFile, closingBytes, planCarry } from './carry-plan.ts'
 import { prefixBytesOf } from './image-layout.ts'
+import { checkStillThere } from './scratch-safety.ts'
 import type { VerifiedManifest } from './verify.ts'
 import { writeAt } from './write-at.ts'
 
@@ -15,15 +18,11 @@ export interface ScratchFiles {
  * A boot set on its way into a new initrd. Takes verified bytes of any artifact in any order, except that the beginning of
  * the initramfs comes first: it says where everything goes.
  */
-export interface SetWriter {
-  readonly verified: VerifiedManifest
+export interface SetWriter extends ArtifactSink {
   readonly files: ScratchFiles
-  /** Role -> bytes that are verified and written, counted from the artifact's start. Kept from one provider to the next. */
-  readonly kept: Map<string, number>
   /** Room that the files take now, bytes. */
   heldBytes(): number
-  write(role: string, offset: number, bytes: Buffer): void
-  /** Writes what is known last, and the trailer. @returns the new initrd's length */
+  /** Writes what is known last, and the trailer. @returns the new initrd's length @throws PlasmError `scratch-unsafe` */
   finish(files: readonly ClosingFile[]): number
   /** Closes the files and keeps them. */
   close(): void
@@ -36,7 +35,8 @@ export interface SetWriterOptions {
   readonly onPlan?: (plan: CarryPlan) => void
 }
 
-const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
+/** A file of an earlier try is removed first: one that somebody else may hold open is not written to. */
+const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
 export function createSetWriter(
   verified: VerifiedManifest,
@@ -85,6 +85,8 @@ export function createSetWriter(
       const closing = closingBytes(files)
       const { closingOffset } = planned()
       writeAt(initrd, closing, closingOffset)
+      checkStillThere(initrd)
+      if (kernel) checkStillThere(kernel)
       return closingOffset + closing.length
     },
     close,
@@ -104,5 +106,9 @@ export function deleteScratch(files: ScratchFiles): void {
 const allocated = (fd: number) => fstatSync(fd).blocks * 512
 
 function open(path: string): { fd: number; path: string } {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (found && !found.isFile())
+    throw new PlasmError('not-a-file', `${path} is not a regular file`, { facts: { file: path } })
+  if (found) rmSync(path)
   return { fd: openSync(path, FLAGS, 0o600), path }
 }

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { PlasmError } from '../service/errors.ts'
+import { syncFile } from './sync-file.ts'
 
 /** What others may read, and what only the agent may. */
 export const PUBLIC_FILE = 0o644
@@ -17,23 +18,52 @@ export async function syncDirectory(dir: string): Promise<void> {
   }
 }
 
-/** Creates a directory (0755 whatever the umask says is left to the caller's umask) with its parents. */
+/**
+ * Creates a directory (0755, less what the umask takes) with its parents; what is new outlives a power cut. Node's own `recursive`
+ * calls a read-only filesystem ENOENT.
+ */
 export async function ensureDirectory(dir: string): Promise<void> {
-  await mkdir(dir, { recursive: true, mode: 0o755 })
+  try {
+    await makeDirectory(dir)
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(dir) === dir) throw thrown
+    await ensureDirectory(dirname(dir))
+    await makeDirectory(dir)
+  }
+}
+
+async function makeDirectory(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { mode: 0o755 })
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') return
+    throw thrown
+  }
+  await syncDirectory(dirname(dir))
+}
+
+/** Creates a file that was not there: what lies under its name, a planted link for one, is neither followed nor written to. */
+export function createFile(file: string, mode: number): Promise<FileHandle> {
+  return open(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, mode)
 }
 
 /** Writes a small file whole or not at all: a reader sees the old one or the new one. */
 export async function writeWhole(file: string, bytes: Uint8Array | string, mode: number): Promise<void> {
   const temporary = `${file}.new`
   await rm(temporary, { force: true })
-  const handle = await open(temporary, 'wx', mode)
   try {
-    await handle.writeFile(bytes)
-    await handle.sync()
-  } finally {
-    await handle.close()
+    const handle = await createFile(temporary, mode)
+    try {
+      await handle.writeFile(bytes)
+      await syncFile(handle)
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, file)
+  } catch (thrown) {
+    await rm(temporary, { force: true }).catch(() => {})
+    throw thrown
   }
-  await rename(temporary, file)
   await syncDirectory(dirname(file))
 }
 

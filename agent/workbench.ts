@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkBudget, sizesOf } from './budget.ts'
 import type { PreflightFacts } from './preflight.ts'
+import { checkPrivateDirectory } from './scratch-safety.ts'
 import { createSetWriter, deleteScratch, type SetWriter } from './set-writer.ts'
 import type { VerifiedManifest } from './verify.ts'
 
@@ -12,10 +13,16 @@ import type { VerifiedManifest } from './verify.ts'
 export interface Workbench {
   readonly directory: string
   readonly files: { readonly initrd: string; readonly kernel: string }
-  /** Drops a set that is not this one. @returns bytes that this one holds already */
+  /**
+   * Drops a set that is not this one, and looks whether the directory is still root's alone.
+   * @returns bytes that this one holds already
+   * @throws PlasmError `scratch-unsafe`
+   */
   makeRoom(verified: VerifiedManifest): number
   /** The writer of this set, as far as it got. Refuses once the exact sizes are known and do not fit. */
   writer(verified: VerifiedManifest, facts: PreflightFacts): SetWriter
+  /** Before kexec reads the files: the directory is still root's alone. @throws PlasmError `scratch-unsafe` */
+  check(): void
   clear(): void
 }
 
@@ -32,8 +39,10 @@ export function createWorkbench(directory: string): Workbench {
   return {
     directory,
     files,
+    check: () => checkPrivateDirectory(directory),
     clear,
     makeRoom({ digest }) {
+      checkPrivateDirectory(directory)
       if (current?.verified.digest !== digest) clear()
       return current?.heldBytes() ?? 0
     },

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs'
 import { PlasmError } from '../service/errors.ts'
+import { errnoOf } from './errno.ts'
 
 /**
  * Writes all bytes at an offset. Synchronous: the target is a tmpfs, where a write is a copy, and a thread hop costs more on
@@ -20,7 +21,7 @@ function attempt(file: { fd: number; path: string }, bytes: Uint8Array, done: nu
   try {
     return writeSync(file.fd, bytes, done, bytes.length - done, offset + done)
   } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException
+    const code = errnoOf(thrown)
     if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
       throw full(file.path, offset + done, bytes.length - done, thrown)
     }

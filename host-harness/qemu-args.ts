@@ -45,6 +45,8 @@ export interface QemuSpec {
   readonly initramfs?: string
   readonly commandLine: string
   readonly network?: { readonly tap: string; readonly mac: string }
+  /** Raw images, seen by the guest as /dev/vda, /dev/vdb and so on. */
+  readonly disks?: ReadonlyArray<{ readonly file: string; readonly readOnly: boolean }>
 }
 
 /**
@@ -64,6 +66,22 @@ export function qemuArgs(spec: QemuSpec): string[] {
     ...['-chardev', `socket,id=qmp,fd=${QMP_FD}`, '-mon', 'chardev=qmp,mode=control'],
     ...['-device', 'virtio-rng-pci'],
     ...(spec.network ? networkArgs(spec.network) : []),
+    ...(spec.disks ?? []).flatMap(diskArgs),
+  ]
+}
+
+/**
+ * What the guest has written to a disk outlives QEMU, in the host's page cache; what it holds in its own is gone with it, as
+ * after a power cut.
+ */
+function diskArgs({ file, readOnly }: { file: string; readOnly: boolean }, index: number): string[] {
+  const name = file.replaceAll(',', ',,')
+  return [
+    ...[
+      '-drive',
+      `file=${name},format=raw,if=none,id=disk${index},cache=writeback,readonly=${readOnly ? 'on' : 'off'}`,
+    ],
+    ...['-device', `virtio-blk-pci,drive=disk${index}`],
   ]
 }
 

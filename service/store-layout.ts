@@ -8,6 +8,7 @@ export const STORE_ROOT = '/var/lib/plasm/boot-artifacts'
  * reachable by a URL of its own.
  *
  *     <root>/<channel>/<arch>          relative symlink to ../.sets/<digest hex>
+ *     <root>/<channel>/.previous-<arch>  the same for the set that was served before it
  *     <root>/.sets/<digest hex>/       one whole boot set: manifest.json, manifest.dsse.json where it is
  *                                      signed, and the artifacts under their file names
  *     <root>/.sets/.incoming-<id>/     a set being written; renamed when it is whole and synced
@@ -20,6 +21,7 @@ export const storePaths = (root: string) => ({
   sets: join(root, '.sets'),
   set: (digest: string) => join(root, '.sets', digest.replace(/^sha256:/, '')),
   link: (channel: string, arch: string) => join(root, channel, arch),
+  previous: (channel: string, arch: string) => join(root, channel, `.previous-${arch}`),
   handover: join(root, '.handover'),
   provider: join(root, '.provider.json'),
   nodeKey: join(root, '.node-key'),

@@ -10,9 +10,13 @@ import { execa } from 'execa'
  *     npm test                      everything
  *     npm test -- unit integration  those phases
  *     npm test -- test/vm/chain.test.ts
+ *
+ * `--full` (npm run faults) runs the sweeps of kills and power cuts whole, of which npm test takes a sample.
  */
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const MINUTE = 60_000
+/** How many times as long a full sweep may take. */
+const FULL_TAKES = 10
 
 interface Phase {
   readonly name: string
@@ -42,7 +46,9 @@ interface Count {
   skipped: number
 }
 
-const asked = process.argv.slice(2)
+const isFull = process.argv.includes('--full')
+const asked = process.argv.slice(2).filter((word) => word !== '--full')
+if (isFull) process.env.PLASM_FULL_SWEEP = '1'
 const count: Count = { passed: 0, failed: 0, skipped: 0 }
 if (asked.length === 0) await check()
 for (const phase of PHASES) {
@@ -77,7 +83,8 @@ async function check(): Promise<void> {
 }
 
 async function runPhase(phase: Phase, files: readonly string[]): Promise<void> {
-  const { isolation, concurrency, timeout } = phase
+  const { isolation, concurrency } = phase
+  const timeout = phase.timeout * (isFull ? FULL_TAKES : 1)
   const stream = run({ files, isolation, timeout, ...(isolation === 'process' ? { concurrency } : {}) })
   // A file is an event too when it has a process of its own; count tests, not files and suites.
   const isTest = (data: { details: { type?: string | undefined } }) => data.details.type !== 'suite'

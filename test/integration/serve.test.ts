@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { hostArch } from '../../service/arch.ts'
 import { sha256Of } from '../../service/manifest.ts'
 import { storePaths } from '../../service/store-layout.ts'
-import { makeSet } from '../support/boot-set.ts'
+import { makeSet, type TestSet } from '../support/boot-set.ts'
 import { lives, makeServeMachine, putIntoInbox, type ServeMachine, until } from '../support/serve-machine.ts'
 
 async function machine(t: TestContext, given?: Parameters<typeof makeServeMachine>[0]): Promise<ServeMachine> {
@@ -14,6 +14,7 @@ async function machine(t: TestContext, given?: Parameters<typeof makeServeMachin
   return made
 }
 
+const hexOf = (set: TestSet) => sha256Of(set.manifest).slice('sha256:'.length)
 const served = (at: ServeMachine, file: string) => fetch(`${at.url}/stable/${hostArch()}/${file}`)
 
 test('what kexec handed over is adopted by renaming, proven, advertised and served', async (t) => {
@@ -101,7 +102,8 @@ test('a newer set from an inbox replaces the served one; an older one is ignored
   await mkdir(paths.set('another-channel'), { recursive: true })
   await mkdir(join(at.store, 'testing'))
   await symlink('../.sets/another-channel', paths.link('testing', hostArch()))
-  await at.handOver(makeSet({ sequence: 5 }))
+  const oldest = makeSet({ sequence: 5 })
+  await at.handOver(oldest)
   at.start()
   await at.event('ready')
   await putIntoInbox(at, makeSet({ sequence: 4 }))
@@ -114,9 +116,14 @@ test('a newer set from an inbox replaces the served one; an older one is ignored
   assert.equal(ready.record.generation, 2, 'the machine keeps its lineage')
   assert.deepEqual(Buffer.from(await (await served(at, 'vmlinuz')).arrayBuffer()), newer.files.vmlinuz)
   assert.equal((await lstat(join(at.inbox, 'vmlinuz'))).isFile(), true, 'copied, not moved')
-  await until('the older set to be removed', async () => (await readdir(paths.sets)).length === 2)
-  assert.ok((await readdir(paths.sets)).includes('another-channel'), 'what another channel points to stays')
   assert.match((await at.advertisements()).at(-1)!, /^advertised .*"sequence":"6"/)
+  await putIntoInbox(at, makeSet({ sequence: 7 }))
+  await at.event('ready', ({ record }) => record.set.sequence === 7)
+  await until('the oldest set to be removed', async () => !(await readdir(paths.sets)).includes(hexOf(oldest)))
+  const kept = await readdir(paths.sets)
+  assert.ok(kept.includes(hexOf(newer)), 'the set that was served before stays')
+  assert.ok(kept.includes('another-channel'), 'what another channel points to stays')
+  assert.equal(await readlink(paths.previous('stable', hostArch())), `../.sets/${hexOf(newer)}`)
 })
 
 test('with nothing handed over it waits for an inbox, and takes a set only when its writer is done', async (t) => {

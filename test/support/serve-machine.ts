@@ -34,6 +34,7 @@ export interface ServeMachine {
   start(changes?: {
     supervision?: Partial<SupervisionLimits>
     recheckEvery?: number
+    rereadEvery?: number
     /** Program and arguments to run the agent by. */
     through?: readonly string[]
   }): Agent
@@ -66,7 +67,7 @@ export async function makeServeMachine(
   const inbox = at('inbox')
   const runDirectory = at('run')
   const agents = new Set<Agent>()
-  await mkdir(store, { recursive: true })
+  await mkdir(store, { recursive: true, mode: 0o755 })
   await writeFile(at('cmdline'), `${given.cmdline ?? 'plasm.stage=serve'}\n`)
   await writeFile(at('policy.toml'), given.trust ?? 'allow_unsigned = true\n')
   await writeFile(at('release'), 'test-release\n')
@@ -104,7 +105,7 @@ export async function makeServeMachine(
       await writeFile(join(handover, HANDOVER.record), JSON.stringify(recordOf(verified)), { mode: 0o600 })
       await writeFile(join(handover, verified.file), raw.bytes)
     },
-    start({ supervision, recheckEvery = 30_000, through = [] } = {}) {
+    start({ supervision, recheckEvery = 30_000, rereadEvery = 3600_000, through = [] } = {}) {
       const program: ServeProgram = {
         setting: {
           sources: {
@@ -120,6 +121,7 @@ export async function makeServeMachine(
           plasmd: [process.execPath, join(REPO, 'service/plasmd.ts')],
           supervision: { ...SUPERVISION_LIMITS, ...supervision },
           recheckEvery,
+          rereadEvery,
         },
         advertisements: at('advertisements'),
       }

@@ -7,7 +7,7 @@ import type { ServeSetting } from '../../agent/serve-setting.ts'
  * The serve stage in a process of its own. Argument: a {@link ServeProgram} as JSON.
  */
 export interface ServeProgram {
-  readonly setting: Omit<ServeSetting, 'advertise' | 'address'>
+  readonly setting: Omit<ServeSetting, 'advertise' | 'address' | 'discovery'>
   /** What is advertised goes into this file, a line each; null: mDNS. */
   readonly advertisements: string | null
 }
@@ -16,6 +16,8 @@ const { setting, advertisements } = JSON.parse(process.argv[2]!) as ServeProgram
 process.exitCode = await serve({
   ...setting,
   address: () => '127.0.0.1',
+  // Nothing is browsed: these tests stay on loopback.
+  discovery: { deadlineMs: 500, addresses: () => new Set() },
   advertise:
     advertisements === null
       ? mdns

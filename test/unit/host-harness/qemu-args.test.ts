@@ -61,3 +61,16 @@ test('a guest is told its run, its token and where to report, and no provider', 
   }
   assert.ok(!words.some((word) => word.startsWith('phase.provider')))
 })
+
+test('disks are virtio, in their order, and may be read-only', () => {
+  const disks = [
+    { file: '/run/a,b', readOnly: false },
+    { file: '/run/tools', readOnly: true },
+  ]
+  const words = qemuArgs({ ...SPEC, disks }).join(' ')
+  assert.match(
+    words,
+    /-drive file=\/run\/a,,b,format=raw,if=none,id=disk0,cache=writeback,readonly=off -device virtio-blk-pci,drive=disk0/,
+  )
+  assert.match(words, /-drive file=\/run\/tools,\S+id=disk1,\S+readonly=on -device virtio-blk-pci,drive=disk1$/)
+})
