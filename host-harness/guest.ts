@@ -22,7 +22,13 @@ export interface Guest {
 /** Starts a machine from the boot media, with a run id and a token of its own. @throws PlasmError `machine-failed` */
 export async function startGuest(
   place: GuestPlace,
-  given: { spec: ChainSpec; accel: Accelerator; reportServer: ReportServer; emit: Emit },
+  given: {
+    spec: ChainSpec
+    accel: Accelerator
+    reportServer: ReportServer
+    emit: Emit
+    parameters?: readonly string[]
+  },
 ): Promise<Guest> {
   const { spec, accel, reportServer } = given
   const runId = randomUUID()
@@ -48,6 +54,7 @@ export async function startGuest(
         runId,
         token,
         reportUrl: reportServer.url,
+        more: given.parameters ?? [],
       }),
       network: { tap: place.port, mac: place.mac },
     },

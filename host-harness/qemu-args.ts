@@ -99,6 +99,8 @@ export interface GuestParameters {
   readonly runId: string
   readonly token: string
   readonly reportUrl: string
+  /** Further words of the command line, for tests. */
+  readonly more?: readonly string[]
 }
 
 /**
@@ -107,7 +109,7 @@ export interface GuestParameters {
  * `cryptomgr.notests` leaves out self-tests of ciphers, 0.4 s of each emulated boot. No `phase.provider`: the machine must
  * discover.
  */
-export function guestCommandLine({ arch, channel, runId, token, reportUrl }: GuestParameters): string {
+export function guestCommandLine({ arch, channel, runId, token, reportUrl, more = [] }: GuestParameters): string {
   return [
     `console=${MACHINE_ARCHES[arch].console}`,
     'loglevel=6',
@@ -118,5 +120,6 @@ export function guestCommandLine({ arch, channel, runId, token, reportUrl }: Gue
     `plasm.run=${runId}`,
     `plasm.token=${token}`,
     `plasm.report=${reportUrl}`,
+    ...more,
   ].join(' ')
 }

@@ -26,6 +26,12 @@ export interface Task {
   readonly goodOne: 'instead' | 'beside'
 }
 
+/**
+ * The kernel makes an environment variable of PID 1 of this. Were it handed to Node, no agent would start: so a machine that
+ * reports at all has kept it out (DESIGN decision 3).
+ */
+const HOSTILE = 'NODE_OPTIONS=--no-such-option'
+
 /** Where a good provider is beside the bad one, which has the origin's place. */
 export const BESIDE = { name: 'beside', address: HARNESS_ADDRESS }
 
@@ -75,7 +81,7 @@ async function bootPast({ spec, badDir, refusedBy, goodOne }: Task): Promise<See
   const reportServer = started.use(await openReportServer(HARNESS_ADDRESS, spec.runDir))
   const bad = await startOrigin(network.inOrigin, { ...spec, publishedDir: badDir })
   started.defer(bad.stop)
-  const guest = await startGuest(place, { spec, accel, reportServer, emit: () => {} })
+  const guest = await startGuest(place, { spec, accel, reportServer, emit: () => {}, parameters: [HOSTILE] })
   started.use(guest.machine)
 
   const refused = await waitUntilRefused(guest, refusedBy, within)
