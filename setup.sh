@@ -4,6 +4,7 @@
 # Called by `npm run chain`, `npm test` and the other npm scripts; needs Debian's own node and npm to start with. Images are
 # built by the programs that need them. Everything printed here goes to stderr: stdout belongs to the program.
 set -eu
+from=$PWD
 cd "$(dirname "$0")"
 
 say() { echo "setup: $*" >&2; }
@@ -72,8 +73,14 @@ pinned_node() {
   [ "$major" -ge 24 ] || { say "needs Node 24 or newer here; this is $(node --version)"; exit 69; }
 }
 
+[ $# -gt 0 ] || { say "usage: $0 FILE [ARG …], a program of this project such as service/plasmd.ts"; exit 2; }
+[ -f "$1" ] || { say "there is no program $1 in $PWD"; exit 2; }
 debian_packages
 npm_packages
 PATH="$(pinned_node):$PATH:/usr/sbin:/sbin"
 export PATH
-exec node "$@"
+# The program lies here; what its arguments name lies where the caller is.
+program=$PWD/${1#"$PWD"/}
+shift
+cd "$from"
+exec node "$program" "$@"

@@ -21,10 +21,9 @@ Exit codes: 65 providers were found, and this image's trust policy refuses all t
 trust policy is wrong. Init waits and starts it again.`
 
 const HANDOVER_HELP = `
-For an init that downloads and kexecs by itself. DIR holds manifest.dsse.json or manifest.json,
-and the artifacts; signatures and every digest are checked. The
-initrd written carries the whole set, so that the booted machine can serve it on. Standard output has one line: what to
-append to the next kernel's command line.
+For an init that downloads and kexecs by itself. DIR holds manifest.dsse.json or manifest.json, and the artifacts; signatures and every digest are checked. The initrd written
+carries the whole set, so that the booted machine can serve it on. Standard output has one line: what to append to the next
+kernel's command line.
 
   append=$(plasm-agent handover /tmp/phase-boot --initrd /run/initrd --kernel /run/kernel) &&
     kexec -c -l /run/kernel --initrd=/run/initrd --command-line="$(cat /proc/cmdline) $append" && kexec -e
@@ -33,7 +32,7 @@ Exit codes: 0 written, 2 wrong usage, 65 the set is incomplete, damaged or not t
 policy is wrong, 1 anything else (no room left, for one). On failure nothing is left behind.`
 
 const STAGE_HELP = `
-DIR holds manifest.json and the artifacts, under their file names or their role names. The manifest must be one that this
+DIR holds manifest.dsse.json or manifest.json, and the artifacts, under their file names or their role names. The manifest must be one that this
 machine trusts, for its channel and architecture. Everything is copied while it is hashed, written to the disk, and only then
 served: whatever happens on the way, a power cut too, the store serves the old set or the new one, whole. A set that is served
 already is read and compared; nothing is written when it is right.
@@ -121,12 +120,13 @@ export async function plasmAgent(argv: readonly string[]): Promise<number> {
     .command('verify')
     .description('read a boot set and name what is not what its manifest says')
     .argument('<dir|url>', "directory with manifest.json and the artifacts, or a provider's URL")
+    .option('--policy <file>', 'trust policy, with keys/*.pub beside it; by default /etc/plasm/trust/policy.toml')
     .option('--json', 'print one JSON object', false)
     .addHelpText('after', VERIFY_HELP)
-    .action(async (what: string, { json }: { json: boolean }) => {
+    .action(async (what: string, { json, policy }: { json: boolean; policy?: string }) => {
       exit = await answering(json, async () => {
         const { describeFindings, verifySet } = await import('./verify-command.ts')
-        const result = await verifySet({ what })
+        const result = await verifySet({ what, ...(policy === undefined ? {} : { trustFile: policy }) })
         console.log(json ? JSON.stringify(result) : describeFindings(result).join('\n'))
         return result.whole ? EXIT.ok : EXIT.badData
       })

@@ -37,13 +37,19 @@ export async function verifySet({ what, sources, trustFile }: VerifyRequest): Pr
   const config = await readConfig(sources)
   const policy = await readTrustPolicy(trustFile)
   const isUrl = /^[a-z]+:\/\//i.test(what)
-  const from = isUrl ? providerUrl('URL', what) : resolve(what)
+  const from = isUrl ? baseOf(providerUrl('URL', what), config) : resolve(what)
   const raw = isUrl ? await manifestAt(from, config, policy) : await requireManifestIn(from)
   const { manifest, digest } = verify(raw, policy, config)
   const artifacts = await (isUrl ? findingsAt(from, manifest) : findingsIn(from, manifest))
   const { channel, arch, version, sequence } = manifest
   const whole = artifacts.every(({ problem }) => problem === null)
   return { from, manifestDigest: digest, channel, arch, version, sequence, whole, artifacts }
+}
+
+/** Some name the place of the set, which is what `plasmd manifest verify` wants. */
+function baseOf(url: string, { channel, arch }: AgentConfig): string {
+  const place = `/${channel}/${arch}`
+  return url.endsWith(place) ? url.slice(0, -place.length) : url
 }
 
 async function manifestAt(url: string, config: AgentConfig, policy: TrustPolicy): Promise<RawManifest> {

@@ -46,7 +46,7 @@ export async function answer(site: Site, request: IncomingMessage, response: Ser
       }
       return void sendJson(response, 200, { clients: site.clients.list() })
     case 'default-manifest':
-      return answerSetFile(site, request, response, { channel: site.channel, arch: site.arch, name: MANIFEST_FILE })
+      return answerSetFile(site, request, response, { channel: site.channel, arch: site.arch, name: route.name })
     case 'file':
       return answerSetFile(site, request, response, route)
     case 'blob': {

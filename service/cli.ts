@@ -118,7 +118,7 @@ function program(done: (code: number) => void): Command {
   manifest
     .command('verify <where>')
     .description(
-      'say whether machines with a trust policy would boot what lies in a directory, file or URL, and why not',
+      'say whether machines with a trust policy would accept the manifest of a directory, file or URL, and why not; the artifacts are not read',
     )
     .option('--policy <file>', 'trust policy, with keys/*.pub beside it; by default /etc/plasm/trust/policy.toml')
     .option('--json', 'print JSON', false)

@@ -1,5 +1,5 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { open, readFile, rm } from 'node:fs/promises'
+import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { keyIdOf, rawPublicKey } from './ed25519.ts'
 import { PlasmError } from './errors.ts'
@@ -19,6 +19,8 @@ export interface KeyFiles {
  */
 export async function makeKeyFiles(directory: string, name: string): Promise<KeyFiles> {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  // Where this fails, the first file says why.
+  await mkdir(directory, { recursive: true, mode: 0o700 }).catch(() => {})
   const privateFile = join(directory, `${name}.key`)
   const publicFile = join(directory, `${name}.pub`)
   await create(privateFile, privateKey.export({ type: 'pkcs8', format: 'pem' }), PRIVATE_FILE)

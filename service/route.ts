@@ -1,10 +1,12 @@
 import { type Arch, canonicalArch } from './arch.ts'
 import { isServable } from './artifact-names.ts'
-import { CHANNEL } from './manifest.ts'
+import { ENVELOPE_FILE } from './dsse.ts'
+import { CHANNEL, MANIFEST_FILE } from './manifest.ts'
 
 /** What a request asks for (INTEROP: provider HTTP API). */
 export type Route =
-  | { readonly kind: 'about' | 'health' | 'status' | 'default-manifest' | 'receipts' | 'clients' }
+  | { readonly kind: 'about' | 'health' | 'status' | 'receipts' | 'clients' }
+  | { readonly kind: 'default-manifest'; readonly name: string }
   | { readonly kind: 'file'; readonly channel: string; readonly arch: Arch; readonly name: string }
   | { readonly kind: 'blob'; readonly digest: string }
 
@@ -13,7 +15,8 @@ const SINGLE = new Map<string, Route>([
   ['', { kind: 'about' }],
   ['health', { kind: 'health' }],
   ['status', { kind: 'status' }],
-  ['manifest.json', { kind: 'default-manifest' }],
+  ['manifest.json', { kind: 'default-manifest', name: MANIFEST_FILE }],
+  ['manifest.dsse.json', { kind: 'default-manifest', name: ENVELOPE_FILE }],
   ['receipts', { kind: 'receipts' }],
   ['clients', { kind: 'clients' }],
 ])
