@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { BootParts } from '../../agent/boot.ts'
+import type { BootParts } from '../../agent/boot-parts.ts'
 import type { AgentEvent } from '../../agent/events.ts'
 
 /** The files of a machine that runs the fetch stage in a test, with a `kexec` that keeps what it is given. */
