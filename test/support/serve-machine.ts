@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AgentEvent } from '../../agent/events.ts'
@@ -15,6 +14,7 @@ import { hostArch } from '../../service/arch.ts'
 import { artifactsOf } from '../../service/manifest.ts'
 import { storePaths } from '../../service/store-layout.ts'
 import type { TestSet } from './boot-set.ts'
+import { DISK_DIR } from './disk-dir.ts'
 import type { ServeProgram } from './serve-program.ts'
 import { TRUSTING } from './trust.ts'
 
@@ -60,7 +60,7 @@ export interface Agent {
 export async function makeServeMachine(
   given: { cmdline?: string; storeRoot?: string; trust?: string } = {},
 ): Promise<ServeMachine> {
-  const directory = await mkdtemp(join(tmpdir(), 'plasm-serve-'))
+  const directory = await mkdtemp(join(DISK_DIR, 'plasm-serve-'))
   const at = (name: string) => join(directory, name)
   const port = await freePort()
   const store = given.storeRoot ?? at('store')

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { StageRequest } from '../../agent/stage.ts'
@@ -8,6 +7,7 @@ import { hostArch } from '../../service/arch.ts'
 import { artifactsOf, parseManifest, sha256Of } from '../../service/manifest.ts'
 import { storePaths } from '../../service/store-layout.ts'
 import { makeSet, type TestSet, type TestSetOptions } from './boot-set.ts'
+import { DISK_DIR } from './disk-dir.ts'
 
 /** A store, and sets in directories to stage into it. */
 export interface StoreFixture {
@@ -24,7 +24,7 @@ export interface StoreFixture {
 }
 
 export async function makeStoreFixture(t: TestContext): Promise<StoreFixture> {
-  const directory = await mkdtemp(join(tmpdir(), 'plasm-store-'))
+  const directory = await mkdtemp(join(DISK_DIR, 'plasm-store-'))
   t.after(() => rm(directory, { recursive: true, force: true }))
   const at = (name: string) => join(directory, name)
   const store = at('store')
