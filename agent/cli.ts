@@ -11,7 +11,8 @@ kexec, and then serves exactly what it was booted from.
 What it is told comes from the kernel command line (phase.mode, phase.channel, phase.provider, plasm.report, …), then from
 /etc/plasm/agent.toml. What it trusts comes from /etc/plasm/trust/policy.toml in the image alone.
 
-Look first at:  plasm-agent status`
+Look first at:  plasm-agent status
+Something wrong?  plasm-agent doctor`
 
 const BOOT_HELP = `
 Steps: config, discover, manifests, verify, rank, preflight, fetch, receipt, handover, kexec-load, kexec-exec. It ends in
@@ -54,6 +55,12 @@ artifact gets a line, and for one that differs the chunk (4 MiB in sets made her
 Exit codes: 0 every artifact is what the manifest says, 2 wrong usage, 65 something differs, is missing or is not trusted, 69 the
 provider does not answer, 78 the configuration or the trust policy is wrong, 1 anything else.`
 
+const DOCTOR_HELP = `
+Looks at configuration, trust policy, clock, network, memory, kexec, store and port, changes nothing, and says what to do about
+each that is wrong.
+
+Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage.`
+
 const STATUS_HELP = `
 Exit codes: 0 ready, 1 not ready, 3 not running, 4 unknown (LSB).`
 
@@ -87,6 +94,15 @@ export async function plasmAgent(argv: readonly string[]): Promise<number> {
     .action(async (options: { json: boolean; watch: boolean }) => {
       const { status } = await import('./status.ts')
       exit = await status(options)
+    })
+  program
+    .command('doctor')
+    .description('look at what booting and serving rest on, and say what to do about what is wrong')
+    .option('--json', 'print one JSON object', false)
+    .addHelpText('after', DOCTOR_HELP)
+    .action(async ({ json }: { json: boolean }) => {
+      const { doctor } = await import('./doctor.ts')
+      exit = await doctor(json)
     })
   program
     .command('handover')

@@ -1,0 +1,27 @@
+import { printable } from './log-lines.ts'
+
+/** What one check of `plasm-agent doctor` found. `doubtful`: it may be what somebody wants. */
+export interface Finding {
+  readonly check: string
+  readonly verdict: 'fine' | 'doubtful' | 'wrong'
+  readonly found: string
+  /** What to do about it; absent where nothing is to be done. */
+  readonly next?: string
+}
+
+const COLOURS = { fine: '\x1b[32m', doubtful: '\x1b[33m', wrong: '\x1b[31m' } as const
+const RESET = '\x1b[0m'
+const VERDICT_WIDTH = 10
+
+/** A line for each check, another for what to do, and the sum of it all. */
+export function findingLines(findings: readonly Finding[], colour: boolean): readonly string[] {
+  const width = Math.max(...findings.map(({ check }) => check.length)) + 2
+  const lines = findings.flatMap(({ check, verdict, found, next }) => {
+    const word = verdict.padEnd(VERDICT_WIDTH)
+    const painted = colour ? `${COLOURS[verdict]}${word}${RESET}` : word
+    const line = `${painted}${check.padEnd(width)}${printable(found)}`
+    return next === undefined ? [line] : [line, `${' '.repeat(VERDICT_WIDTH + width)}${printable(next)}`]
+  })
+  const wrong = findings.filter(({ verdict }) => verdict === 'wrong').map(({ check }) => check)
+  return [...lines, wrong.length === 0 ? 'nothing is wrong' : `wrong: ${wrong.join(', ')}`]
+}
