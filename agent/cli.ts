@@ -1,6 +1,8 @@
-import { Command, CommanderError } from 'commander'
+import { Argument, Command, CommanderError } from 'commander'
+import { asArgument } from '../service/cli-argument.ts'
 import { asPlasmError, EXIT } from '../service/errors.ts'
 import { versionLine } from '../service/version.ts'
+import type { LogName } from './logs.ts'
 
 const OVERVIEW = `
 A machine that booted from the network boots the next one: the agent fetches and verifies a boot set, carries it across
@@ -61,6 +63,11 @@ each that is wrong.
 
 Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage.`
 
+const LOGS_HELP = `
+Prints the last lines of what agent or plasmd have logged in the serve stage (/run/plasm/agent.log, /run/plasm/plasmd.log).
+
+Exit codes: 0 printed, 1 there is no such log, 2 wrong usage.`
+
 const STATUS_HELP = `
 Exit codes: 0 ready, 1 not ready, 3 not running, 4 unknown (LSB).`
 
@@ -103,6 +110,16 @@ export async function plasmAgent(argv: readonly string[]): Promise<number> {
     .action(async ({ json }: { json: boolean }) => {
       const { doctor } = await import('./doctor.ts')
       exit = await doctor(json)
+    })
+  program
+    .command('logs')
+    .description('print what the agent or plasmd have logged')
+    .addArgument(new Argument('[whose]', 'whose log').choices(['agent', 'plasmd']).default('agent'))
+    .option('-n, --lines <n>', 'how many of the last lines', asArgument(parseLines), 100)
+    .option('-f, --follow', 'go on printing what is added, until Ctrl-C', false)
+    .addHelpText('after', LOGS_HELP)
+    .action(async (name: LogName, { lines, follow }: { lines: number; follow: boolean }) => {
+      exit = await answering(false, () => runLogs(name, lines, follow))
     })
   program
     .command('handover')
@@ -157,6 +174,21 @@ export async function plasmAgent(argv: readonly string[]): Promise<number> {
   }
 }
 
+function parseLines(text: string): number {
+  const lines = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(lines)) throw new Error('is not a whole number')
+  return lines
+}
+
+async function runLogs(name: LogName, lines: number, follow: boolean): Promise<number> {
+  const { logs } = await import('./logs.ts')
+  const stop = new AbortController()
+  if (follow) process.once('SIGINT', () => stop.abort())
+  const print = (text: string) => process.stdout.write(text)
+  await logs({ name, lines, print, ...(follow ? { follow: stop.signal } : {}) })
+  return EXIT.ok
+}
+
 interface HandoverOptions {
   readonly initrd: string
   readonly kernel?: string
@@ -196,6 +228,7 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   'freshness-state-invalid': EXIT.failed,
   'transfer-broken': EXIT.unavailable,
   'already-running': EXIT.failed,
+  'log-missing': EXIT.failed,
   'scratch-full': EXIT.failed,
   'scratch-unsafe': EXIT.failed,
   'store-full': EXIT.failed,
