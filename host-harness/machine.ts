@@ -4,7 +4,8 @@ import type { Duplex } from 'node:stream'
 import { execa } from 'execa'
 import { PlasmError } from '../service/errors.ts'
 import { type ConsoleLine, lineSplitter } from './console.ts'
-import { CONSOLE_FD, MACHINE_ARCHES, type QemuSpec, QMP_FD, qemuArgs } from './qemu-args.ts'
+import { type ExecLimit, type Executed, openGuestExec } from './guest-exec.ts'
+import { CONSOLE_FD, EXEC_FD, MACHINE_ARCHES, type QemuSpec, QMP_FD, qemuArgs } from './qemu-args.ts'
 import { openQmp } from './qmp.ts'
 
 export interface Machine extends AsyncDisposable {
@@ -17,6 +18,16 @@ export interface Machine extends AsyncDisposable {
   /** How QEMU ended, one sentence; undefined while it lives. */
   ended(): string | undefined
   readonly consoleLog: string
+  /** What the console says from now on, byte for byte. @returns what ends it */
+  onConsole(listener: (bytes: Uint8Array) => void): () => void
+  /** Types on the console. */
+  type(bytes: Uint8Array): void
+  /**
+   * Runs a command in the guest as root, in either stage: a script of sh, or a program and its arguments. One after the
+   * other; waits until the guest's end is up.
+   * @throws PlasmError `exec-no-guest` | `exec-timeout` | `exec-lost` (facts: `machine`)
+   */
+  exec(command: string | readonly string[], limit?: ExecLimit): Promise<Executed>
 }
 
 /**
@@ -34,7 +45,7 @@ export async function startMachine(
   const qemuLog = join(runDir, `${spec.name}.qemu.log`)
   const startedAt = performance.now()
   const qemu = execa(program, qemuArgs(spec), {
-    stdio: ['ignore', 'ignore', { file: qemuLog }, 'pipe', 'pipe'],
+    stdio: ['ignore', 'ignore', { file: qemuLog }, 'pipe', 'pipe', 'pipe'],
     buffer: false,
     reject: false,
   })
@@ -48,14 +59,17 @@ export async function startMachine(
   const split = lineSplitter()
   const log = createWriteStream(consoleLog)
   const serial = qemu.stdio[CONSOLE_FD] as unknown as Duplex
+  const listeners = new Set<(bytes: Uint8Array) => void>()
   serial.on('data', (chunk: Buffer) => {
     log.write(chunk)
+    for (const listener of listeners) listener(chunk)
     for (const line of split(chunk, performance.now())) {
       lines.push(line)
       onLine(line)
     }
   })
   serial.on('error', () => {})
+  const { exec } = openGuestExec(qemu.stdio[EXEC_FD] as unknown as Duplex, spec.name)
 
   let resets = 0
   const stop = async () => {
@@ -81,6 +95,12 @@ export async function startMachine(
     startedAt,
     lines,
     consoleLog,
+    onConsole(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    type: (bytes) => void (serial.writable && serial.write(bytes)),
+    exec,
     resets: () => resets,
     ended: () => ended,
     [Symbol.asyncDispose]: stop,

@@ -34,6 +34,10 @@ const PROCESSORS = 2
 /** File descriptors of the child that QEMU's sockets are inherited on: no socket file, whose path may be 107 bytes at most. */
 export const CONSOLE_FD = 3
 export const QMP_FD = 4
+export const EXEC_FD = 5
+
+/** Name of the virtio-serial port that the guest's init/host-shell looks for. */
+const EXEC_PORT = 'org.plasm.exec'
 
 export interface QemuSpec {
   readonly name: string
@@ -64,6 +68,8 @@ export function qemuArgs(spec: QemuSpec): string[] {
     ...['-kernel', spec.kernel, ...(spec.initramfs ? ['-initrd', spec.initramfs] : []), '-append', spec.commandLine],
     ...['-chardev', `socket,id=console,fd=${CONSOLE_FD}`, '-serial', 'chardev:console'],
     ...['-chardev', `socket,id=qmp,fd=${QMP_FD}`, '-mon', 'chardev=qmp,mode=control'],
+    ...['-chardev', `socket,id=exec,fd=${EXEC_FD}`, '-device', 'virtio-serial-pci'],
+    ...['-device', `virtserialport,chardev=exec,name=${EXEC_PORT}`],
     ...['-device', 'virtio-rng-pci'],
     ...(spec.network ? networkArgs(spec.network) : []),
     ...(spec.disks ?? []).flatMap(diskArgs),

@@ -26,6 +26,7 @@ const INIT_FILES: Readonly<Record<string, string>> = {
   init: 'init',
   'udhcpc.script': 'etc/plasm/udhcpc.script',
   'console-shell': 'etc/plasm/console-shell',
+  'host-shell': 'etc/plasm/host-shell',
   inittab: 'etc/inittab',
   'init.d/plasm-agent': 'etc/init.d/plasm-agent',
   'init.d/plasmd': 'etc/init.d/plasmd',

@@ -47,6 +47,14 @@ test('what is given reaches QEMU as whole words', () => {
   assert.match(args.join(' '), /virtio-net-pci,netdev=net,mac=52:54:00:77:00:01,romfile=/)
 })
 
+test('each machine has a port for commands, on the socket that it inherits', () => {
+  const text = qemuArgs(SPEC).join(' ')
+  assert.match(
+    text,
+    /socket,id=exec,fd=5 -device virtio-serial-pci -device virtserialport,chardev=exec,name=org\.plasm\.exec/,
+  )
+})
+
 test('without initramfs and network there is neither', () => {
   const { initramfs: _, network: __, ...bare } = SPEC
   const text = qemuArgs(bare).join(' ')
