@@ -7,7 +7,7 @@ import { cannotKeep } from '../service/provider-key.ts'
 import { storePaths } from '../service/store-layout.ts'
 import type { AgentConfig, PhaseMode } from './config.ts'
 import { HANDOVER } from './handover-layout.ts'
-import { type KeyPlaces, machineKey } from './machine-key.ts'
+import { type KeyPlaces, keepMachineKey, machineKey } from './machine-key.ts'
 import { exists } from './publish.ts'
 import { ensureDirectory, PRIVATE_FILE, PUBLIC_FILE } from './store-files.ts'
 
@@ -23,17 +23,23 @@ export interface Identity {
  * Makes the identity that kexec handed over the store's own, where plasmd finds it (store-layout.ts); a machine that nothing
  * was handed to keeps the one it has, or gets one. The key is moved last: an agent that was killed half way goes on. Receipts
  * that are left from an earlier boot are removed: by their key, or where the key was handed over, by their nonce.
+ * @param outsideStore a foreign plasmd signs nothing, and may serve what is hidden: then the key lies where no plasmd looks
  * @throws PlasmError `node-key-exposed` | `node-key-invalid`
  */
 export async function adoptIdentity(
   { storeRoot: root, mode, bootNonce }: Pick<AgentConfig, 'storeRoot' | 'mode' | 'bootNonce'>,
   places: KeyPlaces = {},
+  { outsideStore = false }: { readonly outsideStore?: boolean } = {},
 ): Promise<Identity> {
   if (mode === 'private') return { peerId: (await machineKey(mode, places)).peerId, lineage: [], links: [] }
   const { handover, nodeKey, lineage } = storePaths(root)
   await moveIfThere(join(handover, HANDOVER.lineage), lineage, PUBLIC_FILE)
-  const handedOver = await moveIfThere(join(handover, HANDOVER.nodeKey), nodeKey, PRIVATE_FILE)
-  const { peerId } = await ownKey(nodeKey, mode, places)
+  const keyHandedOver = join(handover, HANDOVER.nodeKey)
+  if (outsideStore) await moveOut(nodeKey, mode, places)
+  const handedOver = outsideStore
+    ? await moveOut(keyHandedOver, mode, places)
+    : await moveIfThere(keyHandedOver, nodeKey, PRIVATE_FILE)
+  const { peerId } = await (outsideStore ? machineKey(mode, places) : ownKey(nodeKey, mode, places))
   const nonce = handedOver && bootNonce !== null ? { nonce: bootNonce } : {}
   const own = await ownLineage(lineage, { client: peerId, ...nonce })
   return { peerId, lineage: own?.envelopes ?? [], links: own?.links ?? [] }
@@ -51,6 +57,15 @@ async function ownKey(file: string, mode: PhaseMode, places: KeyPlaces): Promise
     if (!cannotKeep(thrown)) throw thrown
     return own
   }
+}
+
+/** Copied, since /run is another filesystem than the store. */
+async function moveOut(file: string, mode: PhaseMode, places: KeyPlaces): Promise<boolean> {
+  if (!(await exists(file))) return false
+  await chmod(file, PRIVATE_FILE)
+  await keepMachineKey((await readNodeKey(file))!, mode, places)
+  await rm(file)
+  return true
 }
 
 async function ownLineage(file: string, expected: LineageExpectation): Promise<StoredLineage | undefined> {

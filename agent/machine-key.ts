@@ -1,6 +1,6 @@
-import { lstat } from 'node:fs/promises'
+import { lstat, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makeNodeKey, type NodeKey, openNodeKey } from '../service/node-key.ts'
+import { makeNodeKey, type NodeKey, openNodeKey, writeNodeKey } from '../service/node-key.ts'
 import type { PhaseMode } from './config.ts'
 import { RUN_DIRECTORY, STATE_DIRECTORY } from './state-directory.ts'
 
@@ -23,6 +23,16 @@ export async function machineKey(mode: PhaseMode, places: KeyPlaces = {}): Promi
   const remembers = mode !== 'private' && (await isDirectory(stateDirectory))
   if (remembers) return openNodeKey(join(stateDirectory, KEY_FILE))
   return (await isDirectory(runDirectory)) ? openNodeKey(join(runDirectory, KEY_FILE)) : makeNodeKey()
+}
+
+/** Makes a key the one that {@link machineKey} finds from now on. */
+export async function keepMachineKey(key: NodeKey, mode: PhaseMode, places: KeyPlaces = {}): Promise<void> {
+  const { stateDirectory = STATE_DIRECTORY, runDirectory = RUN_DIRECTORY } = places
+  const remembers = mode !== 'private' && (await isDirectory(stateDirectory))
+  if (!remembers) await mkdir(runDirectory, { recursive: true, mode: 0o755 })
+  const file = join(remembers ? stateDirectory : runDirectory, KEY_FILE)
+  await rm(file, { force: true })
+  await writeNodeKey(file, key)
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -5,7 +5,7 @@ import { streamHttp } from './http-stream.ts'
 const MOST_READS = 16
 
 export interface Probe {
-  /** Any answer to /health, a 503 too: that one is unhealthy, not hung. */
+  /** Any answer to /health, a 503 too (unhealthy, not hung), or a 404 of a foreign plasmd. */
   readonly answered: boolean
   readonly bytesServed: number | null
   readonly requests: number | null
@@ -51,8 +51,10 @@ async function get(url: string, silence: number): Promise<unknown> {
   }
 }
 
+/** A foreign plasmd need not count. */
 function metricsIn(status: unknown): { bytes_served_total?: number; requests_total?: number } | undefined {
-  return (status as { metrics?: object } | null | undefined)?.metrics
+  const metrics = (status as { metrics?: Record<string, unknown> | null } | null | undefined)?.metrics ?? {}
+  return Object.fromEntries(Object.entries(metrics).filter(([, count]) => typeof count === 'number'))
 }
 
 /** `wchar` of /proc/<pid>/io (kernel: Documentation/filesystems/proc.rst). */

@@ -15,8 +15,11 @@ export function plasmdService({ plasmd, runDirectory, supervision }: ServeSettin
   })
 }
 
-/** The agent advertises, once it has proven what is served (DESIGN decision 9). */
-function plasmdArguments({ config }: Told): readonly string[] {
+/**
+ * The agent advertises, once it has proven what is served (DESIGN decision 9). A foreign plasmd knows the options of INTEROP.md
+ * and ends with an error at any other: what only ours knows is not for it.
+ */
+export function plasmdArguments({ config }: Pick<Told, 'config'>): readonly string[] {
   const { storeRoot, channel, arch, port } = config
   return [
     ...['--artifacts', storeRoot, '--channel', channel, '--arch', arch, '--port', String(port)],

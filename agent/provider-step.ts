@@ -2,14 +2,21 @@ import { PlasmError } from '../service/errors.ts'
 import { portInUse } from './plasmd-process.ts'
 import type { ServiceOwner } from './service-owner.ts'
 
+/** What a foreign plasmd is started with (plasmd-service.ts). */
+const FOREIGN_OPTIONS = 'serve --artifacts --channel --arch --port --no-mdns --no-dht'
+
 /** So many runs may end before it answers; then someone should know. */
 const RUNS_ALLOWED = 2
 
 /**
  * Waits until plasmd answers.
+ * @param foreign whether it is somebody else's, which may not know the options it is started with
  * @throws PlasmError `port-in-use` (facts: `port`) | `plasmd-fails` (facts: `lastExit`, `restarts`) | `stopped`
  */
-export async function plasmdAnswers(owner: ServiceOwner, port: number, stop: AbortSignal): Promise<void> {
+export async function plasmdAnswers(
+  owner: ServiceOwner,
+  { port, foreign, stop }: { readonly port: number; readonly foreign: boolean; readonly stop: AbortSignal },
+): Promise<void> {
   owner.start()
   const before = owner.view().restarts
   for (;;) {
@@ -23,9 +30,10 @@ export async function plasmdAnswers(owner: ServiceOwner, port: number, stop: Abo
       })
     }
     if (state === 'backoff' && restarts - before + 1 >= RUNS_ALLOWED) {
-      throw new PlasmError('plasmd-fails', `plasmd ends before it answers: ${lastExit}`, {
-        facts: { lastExit, restarts },
-        hint: 'read /run/plasm/plasmd.log; plasmd is tried again by itself',
+      const which = foreign ? 'the foreign plasmd' : 'plasmd'
+      throw new PlasmError('plasmd-fails', `${which} ends before it answers: ${lastExit}`, {
+        facts: { lastExit, restarts, foreign },
+        hint: `read /run/plasm/plasmd.log${foreign ? `; it must take ${FOREIGN_OPTIONS}` : ''}; plasmd is tried again by itself`,
       })
     }
     await nextChange(owner, stop)

@@ -2,20 +2,26 @@ import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { lstat, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { asPlasmError, PlasmError } from '../service/errors.ts'
-import { artifactsOf, type ManifestArtifact, sha256Of } from '../service/manifest.ts'
-import { type StreamAnswer, streamHttp } from './http-stream.ts'
+import { asPlasmError } from '../service/errors.ts'
+import { artifactsOf, MANIFEST_FILE, type ManifestArtifact, sha256Of } from '../service/manifest.ts'
+import { checkForeignManifest } from './foreign-manifest.ts'
 import type { StoredSet } from './publish.ts'
+import { mismatch, readBack, unreachable } from './read-back.ts'
 
-/** A foreign plasmd may hash a file before its first answer about it. */
-const PATIENCE = { connectMs: 10_000, headersMs: 60_000, stallMs: 60_000 }
 const READ_BYTES = 1024 * 1024
 
-/** Whoever asks for a whole file makes plasmd hash it first, for X-Artifact-Hash; a range is answered at once. */
+/**
+ * Whoever asks for a whole file makes our plasmd hash it first, for X-Artifact-Hash; a range is answered at once. A foreign one
+ * is asked for the whole file, as its clients ask.
+ */
 const FROM_THE_START = { range: 'bytes=0-' }
 
 const UNREADABLE = 'unreadable: '
 
+/** A 200 to a range means: here is the whole (RFC 9110, 14.2). */
+const SUCCESS = [200, 206]
+
+type Headers = Readonly<Record<string, string>>
 type Artifact = ManifestArtifact & { readonly role: string }
 
 /** What was found to be served right: for which set, and which file each artifact was then, so that none is hashed twice. */
@@ -27,21 +33,30 @@ export interface Proof {
 /**
  * Proves that what plasmd serves over HTTP is the set: the manifest's bytes, each artifact's size and digest (DESIGN
  * decision 9: this is also the verification of what was adopted). One artifact after the other, so memory stays flat.
+ * A foreign plasmd writes a manifest.json of its own at each request: of an unsigned set, what that one says of the artifacts is
+ * compared instead of its bytes. An envelope is a file like any other to it.
  * @param before an earlier proof: artifacts whose file is still the same are asked for by HEAD only
  * @throws PlasmError `self-check-mismatch` (facts: `artifact`, `expected`, `found`, `where`: `disk` when the stored file
  * itself is wrong, else `server`) | `self-check-unreachable` (facts: `url`)
  */
-export async function selfCheck(base: string, set: StoredSet, before?: Proof): Promise<Proof> {
+export async function selfCheck(
+  base: string,
+  set: StoredSet,
+  { foreign = false, before }: { readonly foreign?: boolean; readonly before?: Proof | undefined } = {},
+): Promise<Proof> {
   const { manifest, digest, bytes, file } = set.verified
   const place = `${base}/${manifest.channel}/${manifest.arch}`
-  await checkManifest(`${place}/${file}`, bytes)
+  if (foreign && file === MANIFEST_FILE) await checkForeignManifest(`${place}/${file}`, manifest)
+  else await checkManifest(`${place}/${file}`, bytes)
   const identities = new Map<string, string>()
+  const headers = foreign ? {} : FROM_THE_START
   for (const artifact of artifactsOf(manifest)) {
     const path = join(set.dir, artifact.filename)
     const identity = await identityOf(path)
     const known =
       before?.digest === digest && identity !== undefined && before.identities.get(artifact.role) === identity
-    await checkArtifact(`${place}/${artifact.filename}`, path, artifact, known ? 'HEAD' : 'GET')
+    const url = `${place}/${artifact.filename}`
+    if (!known || !(await saysTheSame(url, artifact, headers))) await checkArtifact(url, path, artifact, headers)
     if (identity !== undefined) identities.set(artifact.role, identity)
   }
   return { digest, identities }
@@ -51,29 +66,43 @@ export async function selfCheck(base: string, set: StoredSet, before?: Proof): P
  * {@link selfCheck} that remembers what it has proven, so that looking again costs little.
  * @param rereadEvery ms after which everything is read again: bytes that rot on a disk leave the file's times as they were
  */
-export function createSelfCheck(base: string, rereadEvery: number): (set: StoredSet) => Promise<void> {
+export function createSelfCheck(
+  base: string,
+  { foreign, rereadEvery }: { readonly foreign: boolean; readonly rereadEvery: number },
+): (set: StoredSet) => Promise<void> {
   let proof: Proof | undefined
   let readAt = 0
   return async (set) => {
     const isDue = performance.now() - readAt >= rereadEvery
     const before = isDue || proof?.digest !== set.verified.digest ? undefined : proof
-    proof = await selfCheck(base, set, before)
+    proof = await selfCheck(base, set, { foreign, before })
     if (!before) readAt = performance.now()
   }
 }
 
 async function checkManifest(url: string, expected: Uint8Array): Promise<void> {
   const hash = createHash('sha256')
-  const answer = await ask(url, 'GET', (data) => hash.update(data))
+  const answer = await readBack(url, 'GET', (data) => hash.update(data))
   const found = answer.status === 200 ? `sha256:${hash.digest('hex')}` : `HTTP ${answer.status}`
   const digest = sha256Of(expected)
   if (found !== digest) throw mismatch('manifest', { expected: digest, found, where: 'server' })
 }
 
-async function checkArtifact(url: string, path: string, artifact: Artifact, method: 'GET' | 'HEAD'): Promise<void> {
+/** Whether the head of an answer is that of the artifact. Not every server knows HEAD: then all of it is to be read. */
+async function saysTheSame(url: string, { size_bytes }: Artifact, headers: Headers): Promise<boolean> {
+  const answer = await readBack(url, 'HEAD', () => {}, headers).catch(() => undefined)
+  return answer !== undefined && SUCCESS.includes(answer.status) && answer.length === size_bytes
+}
+
+async function checkArtifact(url: string, path: string, artifact: Artifact, headers: Headers): Promise<void> {
   const { role, hash, size_bytes } = artifact
   const digest = createHash('sha256')
-  const answer = await ask(url, method, (data) => digest.update(data), FROM_THE_START)
+  let bytes = 0
+  const take = (data: Buffer) => {
+    digest.update(data)
+    bytes += data.length
+  }
+  const answer = await readBack(url, 'GET', take, headers)
     .then((given) => {
       if (given.status >= 500) throw unreachable(url, `it answers ${given.status}`)
       return given
@@ -83,31 +112,15 @@ async function checkArtifact(url: string, path: string, artifact: Artifact, meth
       const failed = await readFailure(path)
       throw failed === undefined ? thrown : mismatch(role, { expected: hash, found: failed, where: 'disk' })
     })
-  const found =
-    answer.status !== 200 && answer.status !== 206
-      ? `HTTP ${answer.status}`
-      : answer.length !== size_bytes
-        ? `${answer.length} bytes`
-        : method === 'HEAD'
-          ? hash
-          : `sha256:${digest.digest('hex')}`
+  const found = !SUCCESS.includes(answer.status)
+    ? `HTTP ${answer.status}`
+    : bytes !== size_bytes
+      ? `${bytes} bytes`
+      : `sha256:${digest.digest('hex')}`
   if (found === hash) return
   const stored = await digestOfFile(path)
   if (stored === hash) throw mismatch(role, { expected: hash, found, where: 'server' })
   throw mismatch(role, { expected: hash, found: stored, where: 'disk' })
-}
-
-async function ask(
-  url: string,
-  method: 'GET' | 'HEAD',
-  onBody: (data: Buffer) => void,
-  headers: Readonly<Record<string, string>> = {},
-): Promise<StreamAnswer> {
-  try {
-    return await streamHttp({ url, method, headers, onBody, patience: PATIENCE })
-  } catch (thrown) {
-    throw unreachable(url, (thrown as Error).message, thrown)
-  }
 }
 
 /** Which file this is: it changes when the file is replaced or written to. */
@@ -133,19 +146,4 @@ async function digestOfFile(path: string): Promise<string> {
 async function readFailure(path: string): Promise<string | undefined> {
   const stored = await digestOfFile(path)
   return stored.startsWith(UNREADABLE) && stored.includes('EIO') ? stored : undefined
-}
-
-function mismatch(artifact: string, facts: { expected: string; found: string; where: 'disk' | 'server' }): PlasmError {
-  const blame = facts.where === 'disk' ? 'the stored file is wrong' : 'plasmd serves something else than is stored'
-  return new PlasmError('self-check-mismatch', `${artifact} is not what the manifest says: ${blame}`, {
-    facts: { artifact, ...facts },
-    hint:
-      facts.where === 'disk'
-        ? 'the set is taken out of service and fetched again from other providers, or taken from an inbox'
-        : 'look whether another program answers on the port of plasmd',
-  })
-}
-
-function unreachable(url: string, problem: string, cause?: unknown): PlasmError {
-  return new PlasmError('self-check-unreachable', `${url} cannot be read back: ${problem}`, { facts: { url }, cause })
 }

@@ -68,7 +68,7 @@ export function openServer(
   const status = createStatusWriter(join(runDirectory, 'status.json'), bootId, {
     config,
     identity: told.identity,
-    plasmd: () => (config.mode === 'private' ? null : plasmdStatus(owner, url)),
+    plasmd: () => (config.mode === 'private' ? null : plasmdStatus(owner, url, told.foreignPlasmd)),
     lastReport: reporter.lastReport,
     lowestAvailableMiB: memory.lowestAvailableMiB,
   })
@@ -88,7 +88,7 @@ export function openServer(
     bootId,
     owner,
     status,
-    selfCheck: createSelfCheck(url, setting.rereadEvery),
+    selfCheck: createSelfCheck(url, { foreign: told.foreignPlasmd, rereadEvery: setting.rereadEvery }),
     wake,
     lowestAvailableMiB: memory.lowestAvailableMiB,
     sink(event) {
@@ -110,6 +110,6 @@ export function openServer(
   }
 }
 
-function plasmdStatus(owner: ServiceOwner, url: string): Status['plasmd'] {
-  return { ...owner.view(), url, managedBy: owner.managedBy }
+function plasmdStatus(owner: ServiceOwner, url: string, foreign: boolean): Status['plasmd'] {
+  return { ...owner.view(), url, managedBy: owner.managedBy, foreign }
 }

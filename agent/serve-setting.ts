@@ -3,6 +3,7 @@ import { adoptIdentity, type Identity } from './adopt-identity.ts'
 import { type Advertise, firstAddress, mdns } from './advertise-step.ts'
 import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
 import type { DiscoverOptions } from './discover.ts'
+import { isForeign } from './foreign-plasmd.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { RUN_DIRECTORY, STATE_DIRECTORY } from './state-directory.ts'
 import type { SupervisionLimits } from './supervise.ts'
@@ -49,17 +50,21 @@ export interface Told {
   readonly policy: TrustPolicy
   readonly lock: Lock
   readonly identity: Identity
+  /** Whether plasmd is another program than this one (foreign-plasmd.ts). */
+  readonly foreignPlasmd: boolean
 }
 
 /**
  * @throws PlasmError `config-invalid` | `trust-missing` | `trust-policy-invalid` | `already-running` | `node-key-exposed` |
  * `node-key-invalid`
  */
-export async function configure({ sources, trustFile, ...places }: ServeSetting): Promise<Told> {
+export async function configure({ sources, trustFile, plasmd, ...places }: ServeSetting): Promise<Told> {
   const config = await readConfig(sources)
   const policy = await readTrustPolicy(trustFile)
   const lock = await takeLock(config.storeRoot)
-  return { config, policy, lock, identity: await adoptIdentity(config, places) }
+  const foreignPlasmd = await isForeign(plasmd[0])
+  const identity = await adoptIdentity(config, places, { outsideStore: foreignPlasmd })
+  return { config, policy, lock, identity, foreignPlasmd }
 }
 
 /** Aborted by the first SIGTERM or SIGINT; the second one ends the process as it would without us. */

@@ -100,7 +100,7 @@ async function untilLost(server: Server, inbox: () => Promise<Inbox>): Promise<s
   const { run, told, owner, stop, status } = server
   const { storeRoot, storeMaxBytes, port } = told.config
   const served = await run.step('adopt', () => adoptServed(server))
-  await run.step('provider', () => plasmdAnswers(owner, port, stop))
+  await run.step('provider', () => plasmdAnswers(owner, { port, foreign: told.foreignPlasmd, stop }))
   await run.step('self-check', () => prove(server, served))
   const advertised = await run.step('advertise', () => advertiseSet(server.setting, served, port, stop))
   try {

@@ -44,6 +44,8 @@ export interface Status {
     readonly bytesServed: number | null
     readonly requests: number | null
     readonly managedBy: ServiceManager
+    /** Somebody else's program, not this one under its other name: it gives no boot receipts. */
+    readonly foreign: boolean
   } | null
   readonly advertising: boolean
   readonly lastReport: {

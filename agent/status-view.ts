@@ -74,9 +74,9 @@ function bootSet({ record, artifacts }: Status): readonly Row[] {
 
 function plasmd({ plasmd }: Status, now: number): readonly Row[] {
   if (!plasmd) return [['plasmd', 'not started']]
-  const { state, pid, startedAt, restarts, lastExit, url, bytesServed, requests } = plasmd
+  const { state, pid, startedAt, restarts, lastExit, url, bytesServed, requests, foreign } = plasmd
   const facts = [
-    pid === null ? state : `${state}, pid ${pid}`,
+    `${foreign ? 'foreign, ' : ''}${pid === null ? state : `${state}, pid ${pid}`}`,
     ...(startedAt === null ? [] : [`up ${age(startedAt, now)}`]),
     `${restarts} restart${restarts === 1 ? '' : 's'}`,
     ...(lastExit === null ? [] : [`last ended: ${lastExit}`]),

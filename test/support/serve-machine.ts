@@ -19,6 +19,7 @@ import type { ServeProgram } from './serve-program.ts'
 import { TRUSTING } from './trust.ts'
 
 const REPO = resolve(import.meta.dirname, '../..')
+const OUR_PLASMD = [process.execPath, join(REPO, 'service/plasmd.ts')] as const
 const WITHIN_MS = 20_000
 
 /** A machine in the serve stage, as far as a directory and a process can be one. */
@@ -35,6 +36,8 @@ export interface ServeMachine {
     supervision?: Partial<SupervisionLimits>
     recheckEvery?: number
     rereadEvery?: number
+    /** Instead of ours. */
+    plasmd?: readonly [string, ...string[]]
     /** Program and arguments to run the agent by. */
     through?: readonly string[]
   }): Agent
@@ -105,7 +108,7 @@ export async function makeServeMachine(
       await writeFile(join(handover, HANDOVER.record), JSON.stringify(recordOf(verified)), { mode: 0o600 })
       await writeFile(join(handover, verified.file), raw.bytes)
     },
-    start({ supervision, recheckEvery = 30_000, rereadEvery = 3600_000, through = [] } = {}) {
+    start({ supervision, recheckEvery = 30_000, rereadEvery = 3600_000, plasmd = OUR_PLASMD, through = [] } = {}) {
       const program: ServeProgram = {
         setting: {
           sources: {
@@ -118,7 +121,7 @@ export async function makeServeMachine(
           runDirectory,
           releaseFile: at('release'),
           stateDirectory: at('state'),
-          plasmd: [process.execPath, join(REPO, 'service/plasmd.ts')],
+          plasmd,
           supervision: { ...SUPERVISION_LIMITS, ...supervision },
           recheckEvery,
           rereadEvery,

@@ -68,6 +68,7 @@ const READY: Status = {
     bytesServed: 50e6,
     requests: 12,
     managedBy: 'agent',
+    foreign: false,
   },
   advertising: true,
   lastReport: { at: '2026-01-01T00:01:00Z', type: 'ready', delivered: true, error: null },
