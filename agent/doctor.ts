@@ -1,7 +1,8 @@
 import { statfs } from 'node:fs/promises'
+import { clockBeforeImage } from '../service/clock.ts'
 import { asPlasmError, EXIT } from '../service/errors.ts'
 import { ownAddresses } from '../service/own-addresses.ts'
-import { readTrustPolicy } from '../service/trust-policy.ts'
+import { readTrustPolicy, type TrustPolicy } from '../service/trust-policy.ts'
 import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
 import { type Finding, findingLines } from './doctor-view.ts'
 import { portTaken, probePlasmd } from './plasmd-probe.ts'
@@ -74,19 +75,19 @@ async function trustAndClock({ trustFile, now = Date.now() }: DoctorSetting): Pr
           next: 'for anything but tests, build it with `allow_unsigned = false` (docs/trust.md)',
         }
       : { check: 'trust', verdict: 'fine', found: `${threshold} of ${keys.length} keys must have signed a boot set` }
-    return [trust, clock(now, builtAt)]
+    return [trust, clock({ builtAt }, now)]
   } catch (thrown) {
-    return [wrong('trust', thrown), clock(now, null)]
+    return [wrong('trust', thrown), clock({ builtAt: null }, now)]
   }
 }
 
-function clock(now: number, builtAt: Date | null): Finding {
-  const says = new Date(now).toISOString()
-  if (builtAt === null || now >= builtAt.getTime()) return { check: 'clock', verdict: 'fine', found: says }
+function clock(image: Pick<TrustPolicy, 'builtAt'>, now: number): Finding {
+  const problem = clockBeforeImage(image, now)
+  if (problem === undefined) return { check: 'clock', verdict: 'fine', found: new Date(now).toISOString() }
   return {
     check: 'clock',
     verdict: 'wrong',
-    found: `${says}, and this image was made at ${builtAt.toISOString()}`,
+    found: problem,
     next: 'set it, for example `date -u -s "YYYY-MM-DD hh:mm"`; until then the time of the image counts',
   }
 }

@@ -16,17 +16,21 @@ export function decidingClock({ builtAt }: Pick<TrustPolicy, 'builtAt'>, now: nu
  */
 export function clockProblem(
   { created_at }: Pick<Manifest, 'created_at'>,
-  { builtAt }: Pick<TrustPolicy, 'builtAt'>,
+  policy: Pick<TrustPolicy, 'builtAt'>,
   now: number,
 ): string | undefined {
-  const clock = new Date(now).toISOString()
-  if (builtAt && now < builtAt.getTime()) {
-    return `the clock of this machine says ${clock}, and its image was made at ${builtAt.toISOString()}`
-  }
-  return now < Date.parse(created_at)
-    ? `the clock of this machine says ${clock}, and the release was made at ${created_at}`
-    : undefined
+  const beforeImage = clockBeforeImage(policy, now)
+  if (beforeImage !== undefined) return beforeImage
+  return now < Date.parse(created_at) ? `${says(now)}, and the release was made at ${created_at}` : undefined
 }
+
+/** The same, as far as the image alone can tell. */
+export function clockBeforeImage({ builtAt }: Pick<TrustPolicy, 'builtAt'>, now: number): string | undefined {
+  if (!builtAt || now >= builtAt.getTime()) return undefined
+  return `${says(now)}, and its image was made at ${builtAt.toISOString()}`
+}
+
+const says = (now: number) => `the clock of this machine says ${new Date(now).toISOString()}`
 
 /**
  * @throws PlasmError `manifest-expired` (facts: `field`, `expiresAt`, `clock`, and `decided` where another time than the clock

@@ -1,0 +1,19 @@
+import type { AddCommand } from './command.ts'
+
+const HELP = `
+Looks at configuration, trust policy, clock, network, memory, kexec, store and port, changes nothing, and says what to do about
+each that is wrong.
+
+Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage.`
+
+export const addDoctor: AddCommand = (program, done) => {
+  program
+    .command('doctor')
+    .description('look at what booting and serving rest on, and say what to do about what is wrong')
+    .option('--json', 'print one JSON object', false)
+    .addHelpText('after', HELP)
+    .action(async ({ json }: { json: boolean }) => {
+      const { doctor } = await import('../doctor.ts')
+      done(await doctor(json))
+    })
+}
