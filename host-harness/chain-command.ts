@@ -67,7 +67,7 @@ async function runAndShow(
     result = event.result
     view.close()
     print(event.result)
-    if (spec.keep && !signal.aborted) void sayHowToLook(inside, spec, event.result, say)
+    if (spec.keep && !signal.aborted) void sayHowToLook(inside, event.result, say)
   })
   signal.addEventListener('abort', inside.giveUp)
   if (signal.aborted) inside.giveUp()
@@ -80,18 +80,19 @@ async function runAndShow(
   })
 }
 
-async function sayHowToLook(
-  inside: InsideRun,
-  spec: ChainSpec,
-  result: ChainResult,
-  say: (text: string) => void,
-): Promise<void> {
+async function sayHowToLook(inside: InsideRun, result: ChainResult, say: (text: string) => void): Promise<void> {
   const user = process.geteuid?.() === 0 ? '' : ' --user --preserve-credentials'
   const enter = `nsenter --target ${await inside.pid()}${user} --net`
-  say('\nThe machines stay up until Ctrl-C. To look at them:')
-  for (const { machine } of result.generations) {
-    say(`  tail -f ${relative('.', `${spec.runDir}/${machine}.console.log`)}`)
+  say('\nThe machines stay up until Ctrl-C. To look inside, from another terminal:')
+  const machines = [
+    ...result.generations.map(({ machine }) => machine),
+    ...(result.error?.machine ? [result.error.machine] : []),
+  ]
+  for (const machine of machines) {
+    say(`  npm run harness -- exec ${machine} -- plasm-agent status`)
+    say(`  npm run harness -- console ${machine}        (Ctrl-] leaves it)`)
   }
+  say('and from beside them:')
   const last = result.generations.at(-1)?.address ?? guestPlace(1).address
   say(`  ${enter} curl http://${last}:8080/status`)
   say(`  ${enter} nft list counters`)

@@ -17,6 +17,8 @@ export interface ChainOptions {
   readonly unsigned: boolean
   /** Leave the machines up after the result, until interrupted. */
   readonly keep: boolean
+  /** Further words of the machines' kernel command line. */
+  readonly parameters?: readonly string[]
 }
 
 /** All that the part of the harness inside the namespaces is told; JSON. */

@@ -2,8 +2,10 @@ import { PlasmError } from '../service/errors.ts'
 import { chooseAccelerator } from './accelerator.ts'
 import { guestPlace, HARNESS_ADDRESS, ORIGIN } from './addresses.ts'
 import { type ChainSpec, type Emit, readPublishedSet } from './chain-spec.ts'
+import { openControl } from './control-server.ts'
 import { type LiveProvider, proveGeneration, servedByEach } from './generation.ts'
 import { type Guest, startGuest } from './guest.ts'
+import type { Machine } from './machine.ts'
 import { createNetwork } from './network.ts'
 import { startOrigin } from './origin.ts'
 import { openReportServer } from './report-server.ts'
@@ -30,6 +32,8 @@ export async function chain(spec: ChainSpec, emit: Emit, signal: AbortSignal): P
     emit({ type: 'say', text: `accelerator ${chosen.accel}: ${chosen.because}` })
     const guests = Array.from({ length: spec.generations }, (_, index) => guestPlace(index + 1))
     const network = started.use(await createNetwork(guests, spec.runDir))
+    const machines = new Map<string, Machine>()
+    started.use(await openControl(spec.runDir, machines))
     const reportServer = started.use(await openReportServer(HARNESS_ADDRESS, spec.runDir))
     const origin = await startOrigin(network.inOrigin, spec)
     started.defer(origin.stop)
@@ -40,7 +44,11 @@ export async function chain(spec: ChainSpec, emit: Emit, signal: AbortSignal): P
     for (const place of guests) {
       signal.throwIfAborted()
       const servedBefore = await servedByEach(providers)
-      const guest = await startGuest(place, { spec, accel: chosen.accel, reportServer, emit })
+      const guest = await startGuest(place, {
+        ...{ spec, accel: chosen.accel, reportServer, emit },
+        parameters: spec.parameters ?? [],
+      })
+      machines.set(place.name, guest.machine)
       current = guest
       started.use(guest.machine)
       const ready = await waitUntilReady(

@@ -8,6 +8,9 @@ import { type ExecLimit, type Executed, openGuestExec } from './guest-exec.ts'
 import { CONSOLE_FD, EXEC_FD, MACHINE_ARCHES, type QemuSpec, QMP_FD, qemuArgs } from './qemu-args.ts'
 import { openQmp } from './qmp.ts'
 
+/** About a screen: who attaches to a console sees where it is. */
+const RECENT_BYTES = 2048
+
 export interface Machine extends AsyncDisposable {
   readonly name: string
   /** When QEMU was started, milliseconds of `performance.now()`. */
@@ -18,7 +21,9 @@ export interface Machine extends AsyncDisposable {
   /** How QEMU ended, one sentence; undefined while it lives. */
   ended(): string | undefined
   readonly consoleLog: string
-  /** What the console says from now on, byte for byte. @returns what ends it */
+  /** Resolves when QEMU has ended. */
+  readonly gone: Promise<void>
+  /** What the console said last, at once, and says from now on, byte for byte. @returns what ends it */
   onConsole(listener: (bytes: Uint8Array) => void): () => void
   /** Types on the console. */
   type(bytes: Uint8Array): void
@@ -60,8 +65,10 @@ export async function startMachine(
   const log = createWriteStream(consoleLog)
   const serial = qemu.stdio[CONSOLE_FD] as unknown as Duplex
   const listeners = new Set<(bytes: Uint8Array) => void>()
+  let recent = Buffer.alloc(0)
   serial.on('data', (chunk: Buffer) => {
     log.write(chunk)
+    recent = Buffer.concat([recent, chunk]).subarray(-RECENT_BYTES)
     for (const listener of listeners) listener(chunk)
     for (const line of split(chunk, performance.now())) {
       lines.push(line)
@@ -95,7 +102,9 @@ export async function startMachine(
     startedAt,
     lines,
     consoleLog,
+    gone: exit,
     onConsole(listener) {
+      if (recent.length > 0) listener(recent)
       listeners.add(listener)
       return () => listeners.delete(listener)
     },

@@ -12,6 +12,8 @@ const COMPUTED: Readonly<Record<string, readonly string[]>> = {
   'agent/artifact-receiver.ts': ['artifact-digest-mismatch', 'chunk-digest-mismatch'],
   // Here one more is passed on from parseManifest as it is.
   'agent/verify.ts': ['wrong-channel', 'wrong-arch'],
+  // Made in the run that was asked.
+  'host-harness/control-client.ts': [],
   'host-harness/wait-ready.ts': ['machine-died', 'machine-reset', 'not-ready-in-time'],
   'images/apt-root.ts': ['package-gone', 'package-missing'],
 }

@@ -1,0 +1,93 @@
+import { once } from 'node:events'
+import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { asPlasmError, PlasmError } from '../service/errors.ts'
+import { readLine } from './control-line.ts'
+import { CONTROL_DIRECTORY, CONTROL_SOCKET, type ControlAnswerSent, parseRequest } from './control-protocol.ts'
+import type { Machine } from './machine.ts'
+
+/** Who attaches to a console and does not read loses what it says meanwhile, and costs no more memory than this. */
+const MOST_UNREAD_BYTES = 4 * 1024 * 1024
+
+/**
+ * Lets `plasm-harness console` and `exec` in, by a socket in the run's directory.
+ * @param machines by name; may grow
+ */
+export async function openControl(runDir: string, machines: ReadonlyMap<string, Machine>): Promise<AsyncDisposable> {
+  const directory = join(runDir, CONTROL_DIRECTORY)
+  await mkdir(directory, { mode: 0o700 })
+  const held = await open(directory)
+  const connections = new Set<Socket>()
+  // Half-open: who has asked and closes its own direction still gets the answer.
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    connections.add(socket)
+    socket.on('close', () => connections.delete(socket))
+    socket.on('error', () => socket.destroy())
+    void answer(socket, machines)
+  })
+  server.listen(socketPath(held))
+  await once(server, 'listening')
+  return {
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, 'close')
+      server.close()
+      for (const socket of connections) socket.destroy()
+      await closed
+      await held.close()
+    },
+  }
+}
+
+/** By the directory's descriptor: a socket's own path may be 107 bytes at most (unix(7)), a run's is what the checkout makes it. */
+export const socketPath = (directory: FileHandle) => `/proc/self/fd/${directory.fd}/${CONTROL_SOCKET}`
+
+async function answer(socket: Socket, machines: ReadonlyMap<string, Machine>): Promise<void> {
+  const send = (line: ControlAnswerSent) => socket.write(`${JSON.stringify(line)}\n`)
+  try {
+    const line = await readLine(socket)
+    if (line === undefined) return void socket.destroy()
+    const asked = parseRequest(line)
+    const machine = machineNamed(asked.machine, machines)
+    if (asked.want === 'console') {
+      send({ attached: machine.name })
+      return attach(socket, machine)
+    }
+    const { exit, stdout, stderr } = await machine.exec(asked.command, { timeoutMs: asked.timeoutMs })
+    send({ executed: { exit, stdout: stdout.toString('base64'), stderr: stderr.toString('base64') } })
+  } catch (thrown) {
+    const { code, message, hint } = asPlasmError(thrown)
+    send({ error: { code, message, ...(hint === undefined ? {} : { hint }) } })
+  }
+  socket.end()
+  socket.resume()
+}
+
+/** @throws PlasmError `machine-unknown` | `machine-stopped` */
+function machineNamed(name: string, machines: ReadonlyMap<string, Machine>): Machine {
+  const machine = machines.get(name)
+  if (!machine) {
+    const known = [...machines.keys()].join(', ')
+    throw new PlasmError('machine-unknown', `this run has no machine ${name}${known ? `; it has ${known}` : ' yet'}`, {
+      facts: { machine: name },
+      hint: known ? `name one of ${known}` : 'wait until it has started the first one',
+    })
+  }
+  const ended = machine.ended()
+  if (ended === undefined) return machine
+  throw new PlasmError('machine-stopped', `${name} is no longer up: ${ended}`, {
+    facts: { machine: name },
+    hint: `what it said is in ${machine.consoleLog}`,
+  })
+}
+
+function attach(socket: Socket, machine: Machine): void {
+  const end = machine.onConsole((bytes) => {
+    if (socket.writableLength < MOST_UNREAD_BYTES) socket.write(bytes)
+  })
+  socket.on('data', (bytes) => machine.type(bytes as Buffer))
+  socket.on('end', () => socket.end())
+  socket.on('close', end)
+  void machine.gone.then(() => socket.end())
+  socket.resume()
+}

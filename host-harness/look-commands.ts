@@ -1,0 +1,62 @@
+import { basename } from 'node:path'
+import { asPlasmError, EXIT } from '../service/errors.ts'
+import { attachConsole } from './attach-console.ts'
+import { ask, type Control, connectToRun } from './control-client.ts'
+
+/** The command was not run, as ssh says it; any other exit code is the command's own. */
+const EXIT_NOT_RUN = 255
+
+export const say = (text: string) => void process.stderr.write(`${text}\n`)
+
+/** Runs a command in a machine of a run that is up. @returns its exit code, or 255 */
+export async function execCommand(
+  machine: string,
+  command: readonly string[],
+  { run, timeout }: { run?: string | undefined; timeout: number },
+): Promise<number> {
+  try {
+    const control = await connectToRun(run)
+    const request = { want: 'exec', machine, command, timeoutMs: timeout * 1000 } as const
+    const { executed } = await ask(control, request, 'executed')
+    control.socket.destroy()
+    process.stdout.write(executed.stdout)
+    process.stderr.write(executed.stderr)
+    return executed.exit
+  } catch (thrown) {
+    sayError(thrown)
+    return EXIT_NOT_RUN
+  }
+}
+
+/** Attaches the terminal to a machine's console until Ctrl-], or until the machine is gone. @returns the exit code */
+export async function consoleCommand(machine: string, { run }: { run?: string | undefined }): Promise<number> {
+  try {
+    const control = await connectToRun(run)
+    await openConsole(control, machine)
+    say(`${machine} of run ${basename(control.runDir)}; ${process.stdin.isTTY ? 'Ctrl-]' : 'Ctrl-C'} leaves it`)
+    if ((await attachConsole(control.socket, process)) === 'ended') say(`${machine} is gone`)
+    return EXIT.ok
+  } catch (thrown) {
+    sayError(thrown)
+    return EXIT.failed
+  }
+}
+
+/** Makes the connection a machine's console. @throws PlasmError as {@link ask} */
+export async function openConsole(control: Control, machine: string): Promise<void> {
+  await ask(control, { want: 'console', machine }, 'attached')
+}
+
+export const sayError = (thrown: unknown): void => sayProblem(asPlasmError(thrown))
+
+export function sayProblem({
+  code,
+  message,
+  hint,
+}: {
+  code: string
+  message: string
+  hint?: string | null | undefined
+}) {
+  say(`plasm-harness: ${message} [${code}]${hint ? `\n  ${hint}` : ''}`)
+}

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { connectToRun } from '../../host-harness/control-client.ts'
+import { namespacesHere } from '../support/in-namespaces.ts'
+import { eventually, running, startHarness } from '../support/tiny-harness.ts'
+import { TINY_KERNEL } from '../support/tiny-kernel.ts'
+
+const CLI = fileURLToPath(new URL('../../host-harness/cli.ts', import.meta.url))
+const here = await namespacesHere()
+const skip = 'skip' in here ? here.skip : false
+
+const harness = (...args: string[]) =>
+  execa(process.execPath, [CLI, ...args], { reject: false, stdin: 'ignore', timeout: 60_000 })
+
+/** A run whose machine writes back what it reads on its console, up. */
+async function echoingRun(t: TestContext) {
+  const run = await startHarness(t, TINY_KERNEL.echoes)
+  return { ...run, qemu: await running(run), args: ['--run', `${run.runDir}/`] }
+}
+
+test("console: a terminal's keys reach the machine, its words come back, and Ctrl-] leaves it up", {
+  skip,
+}, async (t) => {
+  const { runDir, args } = await echoingRun(t)
+  const command = [process.execPath, CLI, 'console', 'vm1', ...args].map((word) => `'${word}'`).join(' ')
+  // script(1) gives it a terminal.
+  const terminal = execa('script', ['-qec', command, '/dev/null'], { reject: false, timeout: 60_000 })
+  let seen = ''
+  terminal.stdout.on('data', (text) => {
+    seen += text
+  })
+  await eventually('what the machine said before', async () => seen.includes('>\n'), 30)
+  terminal.stdin.write('ping\x03pong')
+  await eventually('its echo, Ctrl-C too', async () => seen.includes('ping\x03pong'))
+  terminal.stdin.write('\x1d')
+  const { exitCode } = await terminal
+  assert.equal(exitCode, 0)
+  assert.match(seen, /vm1 of run .*; Ctrl-\] leaves it/)
+  const again = await connectToRun(runDir)
+  again.socket.destroy()
+})
+
+test('console in a pipe prints lines, and ends when the machine is gone', { skip }, async (t) => {
+  const { args, qemu } = await echoingRun(t)
+  const piped = harness('console', 'vm1', ...args)
+  await once(piped.stdout, 'data')
+  process.kill(qemu, 'SIGKILL')
+  const { exitCode, stdout, stderr } = await piped
+  assert.equal(exitCode, 0)
+  assert.equal(stdout.trim().split('\n').at(-1), '>')
+  assert.match(stderr, /vm1 is gone|harness/)
+})
+
+test('exec says that nobody in the machine takes commands', { skip }, async (t) => {
+  const { args } = await echoingRun(t)
+  const { exitCode, stdout, stderr } = await harness('exec', 'vm1', '--timeout', '1', ...args, '--', 'true')
+  assert.deepEqual([exitCode, stdout], [255, ''])
+  assert.match(stderr, /vm1: nobody in it took commands within 1 s \[exec-no-guest\]\n {2}\S/)
+})
+
+test('a machine that is not there is named, with those that are', { skip }, async (t) => {
+  const { args } = await echoingRun(t)
+  for (const [command, exit] of [
+    [['exec', 'vm7', ...args, '--', 'true'], 255],
+    [['console', 'vm7', ...args], 1],
+  ] as const) {
+    const { exitCode, stderr } = await harness(...command)
+    assert.equal(exitCode, exit)
+    assert.match(stderr, /this run has no machine vm7; it has vm1 \[machine-unknown\]/)
+  }
+})
+
+test('the control socket is for who started the run alone', { skip }, async (t) => {
+  const { runDir } = await echoingRun(t)
+  assert.equal((await stat(join(runDir, 'control'))).mode & 0o777, 0o700)
+})
+
+test('a line that is no request is answered with an error, and the run lives on', { skip }, async (t) => {
+  const { runDir } = await echoingRun(t)
+  for (const line of ['nonsense', '{"want":"exec","machine":"vm1"}', `{"want":"exec","machine":"vm1","command":[]}`]) {
+    const { socket } = await connectToRun(runDir)
+    socket.setEncoding('utf8')
+    socket.end(`${line}\n`)
+    const [said] = await once(socket, 'data')
+    assert.equal(JSON.parse(said).error.code, 'control-invalid')
+  }
+})
+
+test('no run: the newest one that is up is asked, and one that has ended is not', async (t) => {
+  const runs = await mkdtemp(join(tmpdir(), 'plasm-no-runs-'))
+  t.after(() => rm(runs, { recursive: true, force: true }))
+  await assert.rejects(connectToRun(undefined, runs), { code: 'no-run', message: 'no run is up' })
+  await assert.rejects(connectToRun('3f', runs), { code: 'no-run', message: 'no run 3f is up' })
+  const { exitCode, stderr } = await harness('exec', 'vm1', '--run', `${runs}/`, '--', 'true')
+  assert.equal(exitCode, 255)
+  assert.match(stderr, /\[no-run\]\n {2}start one: /)
+})
