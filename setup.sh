@@ -32,6 +32,8 @@ curl:curl
 git:git
 strace:strace
 mkfs.ext4:e2fsprogs
+gcc:gcc
+gcc:libc6-dev
 '
 
 debian_packages() {

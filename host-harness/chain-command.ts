@@ -44,6 +44,7 @@ export async function chainCommand(options: ChainOptions, json: boolean): Promis
       arch: options.arch,
       accel: null,
       setBytes: 0,
+      plasmd: options.plasmd === undefined ? 'own' : 'foreign',
       lineageVerified: false,
       generations: [],
       error: chainError(thrown),

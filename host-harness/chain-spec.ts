@@ -15,6 +15,8 @@ export interface ChainOptions {
   readonly providers: ProvidersLeft
   /** For tests: publish without a signature, and boot images that take unsigned sets. */
   readonly unsigned: boolean
+  /** A foreign program that the machines' images have as plasmd; the origin's is ours all the same. Absent: ours. */
+  readonly plasmd?: string | undefined
   /** Leave the machines up after the result, until interrupted. */
   readonly keep: boolean
   /** Further words of the machines' kernel command line. */

@@ -9,7 +9,7 @@ import type { Machine } from './machine.ts'
 import { createNetwork } from './network.ts'
 import { startOrigin } from './origin.ts'
 import { openReportServer } from './report-server.ts'
-import { type ChainResult, chainError, type Generation } from './result.ts'
+import { type ChainResult, chainError, type Generation, type PlasmdKind } from './result.ts'
 import { readyWithinSeconds, waitUntilReady } from './wait-ready.ts'
 
 /** Over a whole chain, what asking providers for their manifests may cost, bytes. */
@@ -23,12 +23,18 @@ const TAIL_LINES = 20
 export async function chain(spec: ChainSpec, emit: Emit, signal: AbortSignal): Promise<void> {
   await using started = new AsyncDisposableStack()
   const generations: Generation[] = []
-  let about: Pick<ChainResult, 'arch' | 'accel' | 'setBytes'> = { arch: spec.arch, accel: null, setBytes: 0 }
+  const plasmd: PlasmdKind = spec.plasmd === undefined ? 'own' : 'foreign'
+  let about: Pick<ChainResult, 'arch' | 'accel' | 'setBytes' | 'plasmd'> = {
+    arch: spec.arch,
+    accel: null,
+    setBytes: 0,
+    plasmd,
+  }
   let current: Guest | undefined
   try {
     const published = await readPublishedSet(spec)
     const chosen = await chooseAccelerator(spec.arch, `${spec.mediaDir}/kernel`, spec.runDir)
-    about = { arch: spec.arch, accel: chosen.accel, setBytes: published.setBytes }
+    about = { ...about, accel: chosen.accel, setBytes: published.setBytes }
     emit({ type: 'say', text: `accelerator ${chosen.accel}: ${chosen.because}` })
     const guests = Array.from({ length: spec.generations }, (_, index) => guestPlace(index + 1))
     const network = started.use(await createNetwork(guests, spec.runDir))
@@ -39,7 +45,7 @@ export async function chain(spec: ChainSpec, emit: Emit, signal: AbortSignal): P
     started.defer(origin.stop)
 
     let providers: readonly LiveProvider[] = [
-      { participant: ORIGIN, generation: 0, ancestry: [origin.peerId], stop: origin.stop },
+      { participant: ORIGIN, generation: 0, ancestry: [origin.peerId], receipts: true, stop: origin.stop },
     ]
     for (const place of guests) {
       signal.throwIfAborted()
@@ -77,9 +83,11 @@ export async function chain(spec: ChainSpec, emit: Emit, signal: AbortSignal): P
       }
       const { generation: number } = generation
       const stop = async () => guest.machine[Symbol.asyncDispose]()
-      providers = [...providers, { participant: place, generation: number, ancestry, stop }]
+      providers = [...providers, { participant: place, generation: number, ancestry, receipts: plasmd === 'own', stop }]
     }
-    emit({ type: 'result', result: { ok: true, ...about, lineageVerified: true, generations } })
+    // What a machine without receipts was booted from is proven by all the rest; who signed for it, nobody can say.
+    const lineageVerified = generations.every(({ provenBy }) => provenBy === 'receipt')
+    emit({ type: 'result', result: { ok: true, ...about, lineageVerified, generations } })
   } catch (thrown) {
     const failure = signal.aborted ? interrupted(current) : thrown
     if (current && !signal.aborted) tellFailure(current, emit)

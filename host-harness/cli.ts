@@ -25,6 +25,7 @@ Examples:
   plasm-harness chain                                     two machines, each booted from the one before
   plasm-harness chain --generations 3 --providers last    only the newest machine is left to boot from
   plasm-harness chain --arch arm64 --json                 the result as one JSON object, the last line of stdout
+  plasm-harness chain --plasmd ./plasmd                   the machines serve by that program (docs/concept.md)
   plasm-harness chain --keep                              leaves the machines up to look at (exec, console), until Ctrl-C
 
 Logs stay in build/runs/<run>/: a console log for each machine, reports.jsonl, dnsmasq.log, origin.log.
@@ -91,13 +92,20 @@ async function main(argv: readonly string[]): Promise<number> {
         .default('all'),
     )
     .option('--unsigned', 'for tests: publish without a signature, and boot images that take unsigned sets', false)
+    .option('--plasmd <file>', 'a static program that speaks as plasmd does: the machines serve by it')
     .option('--json', 'print the result as one JSON object', false)
     .option('--keep', 'leave the machines up after the result, until Ctrl-C', false)
     .addHelpText('after', CHAIN_HELP)
-    .action(async ({ memory, json, ...options }: ChainOptions & { memory: number; json: boolean }) => {
-      const { chainCommand } = await import('./chain-command.ts')
-      exit = await chainCommand({ ...options, memoryMiB: memory }, json)
-    })
+    .action(
+      async ({ memory, json, ...options }: ChainOptions & { memory: number; json: boolean }, command: Command) => {
+        // An unsigned set is known by its manifest's bytes, and such a server writes a manifest of its own.
+        if (options.plasmd !== undefined && options.unsigned) {
+          command.error('error: --plasmd needs a signed set: a foreign plasmd hands no unsigned manifest on')
+        }
+        const { chainCommand } = await import('./chain-command.ts')
+        exit = await chainCommand({ ...options, memoryMiB: memory }, json)
+      },
+    )
   program
     .command('boot')
     .description('boot one machine and attach this terminal to its console')

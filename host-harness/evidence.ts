@@ -64,7 +64,8 @@ export function judge(facts: Facts): { readonly evidence: Evidence; readonly mis
   const { machine, generation } = facts.provider ?? { machine: `nobody at ${record.provider.url}`, generation: -1 }
   const says = facts.providerSaysServed
   const lineage = lineageProblem(facts.lineage)
-  const { peerId, ancestry, bootNonce } = facts.lineage
+  const { peerId, ancestry, receipts, bootNonce } = facts.lineage
+  const [provenBy, providerPeerId] = receipts ? ['receipt', ancestry[0]] : [null, null]
   const checks: ReadonlyArray<readonly [piece: string, holds: boolean, found: string]> = [
     ['kernelBanners', evidence.kernelBanners === 2, `${evidence.kernelBanners} kernel banners on the console, not 2`],
     ['commandLines', facts.console.commandLines === 2, `${facts.console.commandLines} kernel command lines, not 2`],
@@ -110,11 +111,11 @@ export function judge(facts: Facts): { readonly evidence: Evidence; readonly mis
     ],
     [
       'receipt',
-      record.provider.provenBy === 'receipt' &&
-        record.provider.peerId === ancestry[0] &&
+      record.provider.provenBy === provenBy &&
+        record.provider.peerId === providerPeerId &&
         record.peerId === peerId &&
         record.bootNonce === bootNonce,
-      `the boot record of ${record.peerId} says provider ${record.provider.peerId ?? 'unproven'}, nonce ${record.bootNonce}; the machines are ${peerId} and ${ancestry[0]}, the nonce is ${bootNonce}`,
+      `the boot record of ${record.peerId} says provider ${record.provider.peerId ?? 'unproven'}, nonce ${record.bootNonce}; the machines are ${peerId} and ${providerPeerId ?? 'one without receipts'}, the nonce is ${bootNonce}`,
     ],
     ['lineage', lineage === undefined, lineage ?? ''],
     ['servesSameSet', evidence.servesSameSet, facts.servedSetDifferences.join('; ')],

@@ -17,6 +17,8 @@ export interface LiveProvider {
   readonly generation: number
   /** Peer ids: its own, its provider's, … up to the origin's, as the harness knows them. */
   readonly ancestry: readonly string[]
+  /** Whether it gives boot receipts: a foreign plasmd does not. */
+  readonly receipts: boolean
   stop(): Promise<void>
 }
 
@@ -121,6 +123,7 @@ async function gather(guest: Guest, ready: Ready, context: ProofContext): Promis
       envelopes: lineage,
       peerId: guest.peerId(),
       ancestry: provider?.ancestry ?? [],
+      receipts: provider?.receipts ?? true,
       bootNonce: console.bootNonce,
       manifestDigest: published.manifestDigest,
     },

@@ -9,6 +9,8 @@ export interface LineageFacts {
   readonly peerId: string | null
   /** Peer ids of the provider, the provider's provider, … up to the origin, as bound to them. */
   readonly ancestry: readonly string[]
+  /** Whether the provider gives receipts: from one with a foreign plasmd there must be none. */
+  readonly receipts: boolean
   /** `plasm.boot=` of the second kernel, as its console shows it. */
   readonly bootNonce: string | null
   readonly manifestDigest: string
@@ -20,9 +22,10 @@ export interface LineageFacts {
  * @returns what is wrong, one sentence; undefined when nothing is
  */
 export function lineageProblem(facts: LineageFacts): string | undefined {
-  const { envelopes, peerId, ancestry, bootNonce, manifestDigest } = facts
+  const { envelopes, peerId, ancestry, receipts, bootNonce, manifestDigest } = facts
   if (peerId === null) return 'the machine never reported a peer id'
   if (bootNonce === null) return 'the second kernel was not given a nonce (plasm.boot=)'
+  if (!receipts) return envelopes.length === 0 ? undefined : 'the provider gives no receipts, and yet there are some'
   let lineage: Lineage
   try {
     lineage = verifyLineage(envelopes, { client: peerId, nonce: bootNonce, manifestDigest })

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access, readFile } from 'node:fs/promises'
 import { freemem } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { PlasmError } from '../service/errors.ts'
@@ -13,6 +13,8 @@ import { MACHINE_ARCHES } from './qemu-args.ts'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const IMAGES_CLI = join(ROOT, 'images/cli.ts')
 const CHANNEL = 'stable'
+/** Images with a foreign plasmd have a place of their own, so that neither kind is built again for the other's sake. */
+const IMAGES = { own: join(ROOT, 'build/images'), foreign: join(ROOT, 'build/images-foreign') }
 /** What a QEMU takes beside its guest's memory, roughly. */
 const QEMU_MIB = 120
 
@@ -25,14 +27,16 @@ export async function prepare(options: ChainOptions, runDir: string, signal: Abo
   const { arch } = options
   await checkPrograms([MACHINE_ARCHES[arch].program, 'unshare', 'setpriv', 'nsenter', 'ip', 'nft', 'dnsmasq'])
   checkMemory(options)
-  await images(['build', '--arch', arch, '--channel', CHANNEL], signal)
-  const built = join(ROOT, 'build/images', CHANNEL, arch)
+  const place = options.plasmd === undefined ? IMAGES.own : IMAGES.foreign
+  const plasmd = options.plasmd === undefined ? [] : ['--plasmd', resolve(options.plasmd)]
+  await images(['build', '--arch', arch, '--channel', CHANNEL, '--out', place, ...plasmd], signal)
+  const built = join(place, CHANNEL, arch)
   const { sequence } = parseManifest(await readFile(join(built, MANIFEST_FILE)))
   const publish = async (name: string, release: string, number: number) => {
     const out = join(runDir, name)
     const trust = options.unsigned ? ['--unsigned'] : []
     const about = ['--release', release, '--sequence', String(number), ...trust]
-    await images(['publish', '--arch', arch, '--channel', CHANNEL, '--out', out, ...about], signal)
+    await images(['publish', '--arch', arch, '--channel', CHANNEL, '--images', place, '--out', out, ...about], signal)
     return out
   }
   const nonce = `run-${randomBytes(12).toString('hex')}`

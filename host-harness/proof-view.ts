@@ -22,7 +22,7 @@ const ROWS: readonly Row[] = [
   ['serves the same set', ({ evidence }) => yes(evidence.servesSameSet)],
   ['signed set', ({ signed }) => (signed ? 'yes' : 'no')],
   ['peer id', ({ peerId }) => (peerId === null ? 'none' : `…${peerId.slice(-8)}`)],
-  ['receipt from its provider', ({ provenBy }) => yes(provenBy === 'receipt')],
+  ['receipt from its provider', ({ provenBy }) => (provenBy === 'receipt' ? 'yes' : 'none given')],
   ['crossed kexec by', ({ handover }) => handover],
   ['seconds to ready', ({ seconds }) => seconds.total.toFixed(1)],
   ['  firmware and kernel load', ({ seconds }) => seconds.firmware.toFixed(1)],
@@ -54,11 +54,12 @@ function table(generations: readonly Generation[]): string {
     .join('\n')
 }
 
-function verdict({ ok, error, generations, arch, accel, setBytes }: ChainResult): string {
+function verdict({ ok, error, generations, arch, accel, plasmd, setBytes }: ChainResult): string {
   if (ok) {
     const machines = `${generations.length} ${generations.length === 1 ? 'machine' : 'machines'}`
     const booted = generations.map(({ machine, provider }) => `${machine} from ${provider.machine}`).join(', ')
-    return `proven: ${booted} (${machines}, ${arch}, ${accel}, a set of ${count(setBytes)} bytes)`
+    const foreign = plasmd === 'foreign' ? ', a foreign plasmd' : ''
+    return `proven: ${booted} (${machines}, ${arch}, ${accel}${foreign}, a set of ${count(setBytes)} bytes)`
   }
   const where = error!.machine ? `${error!.machine}, ${error!.step}` : error!.step
   return [`failed (${where}): ${error!.message} [${error!.code}]`, ...(error!.hint ? [`  ${error!.hint}`] : [])].join(

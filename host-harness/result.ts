@@ -4,6 +4,9 @@ import { asPlasmError } from '../service/errors.ts'
 import type { Accelerator } from './qemu-args.ts'
 import type { Seconds } from './seconds.ts'
 
+/** A foreign one gives no boot receipts. */
+export type PlasmdKind = 'own' | 'foreign'
+
 /** What `chain --json` prints as its last line: a contract that other tools read. */
 export interface ChainResult {
   readonly ok: boolean
@@ -12,6 +15,8 @@ export interface ChainResult {
   readonly accel: Accelerator | null
   /** Sum of the published artifacts, bytes; 0 when the run failed before it published. */
   readonly setBytes: number
+  /** Whose plasmd the machines serve by; the origin's is always ours. */
+  readonly plasmd: PlasmdKind
   /** Whether the boot receipts of all these machines lead to the origin by exactly these machines' keys. */
   readonly lineageVerified: boolean
   /** The finished ones, in order. */

@@ -1,26 +1,29 @@
-import { chmod, copyFile, mkdir, symlink } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { EPOCH, emptyDir, progress } from './files.ts'
+import { EPOCH, emptyDir, placeProgram, progress } from './files.ts'
+import { type ForeignPlasmd, placePlasmd } from './foreign-plasmd.ts'
 
 /** 128 KiB: larger blocks are smaller by a tenth and slower to page in (measured under emulation). */
 const BLOCK_SIZE = '128K'
 
-/** agent.sqfs: the executable under both its names, kexec, and the shared libraries of both, flat in lib/. */
+/** agent.sqfs: the executable under both its names (or beside a foreign plasmd), kexec, and the shared libraries of both, flat in lib/. */
 export async function buildAgentSquashfs(
-  contents: { executable: string; kexec: string; libraries: ReadonlyMap<string, string> },
+  contents: {
+    readonly executable: string
+    readonly plasmd: ForeignPlasmd | undefined
+    readonly kexec: string
+    readonly libraries: ReadonlyMap<string, string>
+  },
   work: string,
   output: string,
 ): Promise<void> {
   const root = await emptyDir(join(work, 'agent'))
   await mkdir(join(root, 'bin'))
   await mkdir(join(root, 'lib'))
-  const place = async (from: string, to: string) => {
-    await copyFile(from, join(root, to))
-    await chmod(join(root, to), 0o755)
-  }
+  const place = (from: string, to: string) => placeProgram(from, join(root, to))
   await place(contents.executable, 'bin/plasm-agent')
-  await symlink('plasm-agent', join(root, 'bin/plasmd'))
+  await placePlasmd(join(root, 'bin'), contents.plasmd)
   await place(contents.kexec, 'bin/kexec')
   for (const [soname, file] of contents.libraries) await place(file, join('lib', soname))
   progress('compressing the executable')

@@ -3,8 +3,10 @@ import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { execa } from 'execa'
 import type { Arch } from '../service/arch.ts'
+import { PlasmError } from '../service/errors.ts'
 import { checkoutTrust, signManifest, type Trust } from './checkout-trust.ts'
 import { BUILD, EPOCH, emptyDir, exists, progress, REPOSITORY } from './files.ts'
+import { takeForeignPlasmd } from './foreign-plasmd.ts'
 import { buildInitramfs } from './initramfs.ts'
 import { type Inputs, readInputs, writeInputs } from './inputs.ts'
 
@@ -20,12 +22,15 @@ export interface BuildOptions {
   readonly refresh: boolean
   /** The checkout's own where absent. */
   readonly trust?: Trust
+  /** A foreign program to bake in as plasmd; ours where absent. */
+  readonly plasmd?: string
 }
 
 /**
  * Leaves `<out>/<channel>/<arch>/{kernel,initramfs,manifest.json,manifest.dsse.json,inputs.json}`, without the envelope where
- * there is no key to sign it. Does nothing when the sources, the lock file, the trust and the locked inputs are the same as
- * last time.
+ * there is no key to sign it. Does nothing when the sources, the lock file, the trust, the foreign plasmd and the locked inputs
+ * are the same as last time.
+ * @throws PlasmError of foreign-plasmd.ts, and of what it builds from
  * @returns whether anything was built
  */
 export async function buildImages(options: BuildOptions): Promise<boolean> {
@@ -34,7 +39,16 @@ export async function buildImages(options: BuildOptions): Promise<boolean> {
   const target = join(options.out, channel, arch)
   const stampFile = join(options.out, `.${channel}-${arch}.stamp`)
   const trust = options.trust ?? (await checkoutTrust())
-  const stamp = await inputsDigest(locked, trust.directory)
+  if (locked?.plasmd && options.plasmd === undefined) {
+    throw new PlasmError('plasmd-changed', `${options.locked} was built with a foreign plasmd, ${locked.plasmd.file}`, {
+      facts: { file: null, expected: locked.plasmd.sha256, found: null },
+      hint: `name it: --plasmd ${locked.plasmd.file}`,
+    })
+  }
+  const taken = join(BUILD, 'work', `plasmd-${arch}`)
+  const plasmd =
+    options.plasmd === undefined ? undefined : await takeForeignPlasmd(options.plasmd, arch, taken, locked?.plasmd)
+  const stamp = await inputsDigest({ locked, plasmd: plasmd?.input.sha256 }, trust.directory)
   const last = await readFile(stampFile, 'utf8').catch(() => '')
   if (!options.refresh && last === stamp && (await exists(join(target, 'manifest.json')))) return false
 
@@ -43,6 +57,7 @@ export async function buildImages(options: BuildOptions): Promise<boolean> {
     arch,
     locked ?? (options.refresh ? undefined : await lastInputs(target, arch)),
     trust.directory,
+    plasmd,
   )
   const incoming = await emptyDir(join(options.out, `.incoming-${channel}-${arch}`, channel, arch))
   await rename(built.kernel, join(incoming, 'kernel'))
@@ -85,9 +100,13 @@ async function replaceDir(from: string, to: string): Promise<void> {
 }
 
 /** One digest over everything that decides what comes out, apart from the day's package versions. */
-async function inputsDigest(locked: Inputs | undefined, trustDirectory: string): Promise<string> {
+async function inputsDigest(
+  { locked, plasmd }: { locked: Inputs | undefined; plasmd: string | undefined },
+  trustDirectory: string,
+): Promise<string> {
   const hash = createHash('sha256')
     .update(JSON.stringify(locked ?? null))
+    .update(plasmd ?? 'own')
     .update(String(EPOCH))
   const sources = ['agent', 'service', 'images', 'init'].map((dir) => join(REPOSITORY, dir))
   for (const dir of [...sources, trustDirectory]) {

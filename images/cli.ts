@@ -16,6 +16,8 @@ Examples:
       builds from exactly those packages again, or says which is gone
   plasm-images build --trust etc/trust --sign-key publisher.key
       builds images that trust policy.toml and keys/*.pub in etc/trust alone (docs/trust.md)
+  plasm-images build --plasmd target/x86_64-unknown-linux-musl/release/plasmd
+      bakes in that static program in place of our plasmd (docs/concept.md)
   plasm-images publish --release 2026.11 --sequence 7 --out site
       writes site/stable/<arch>/ with a signed release of its own, ready for \`plasmd serve --artifacts site\`
 
@@ -40,6 +42,7 @@ function program(): Command {
     .option('-c, --channel <channel>', 'channel to build for', 'stable')
     .option('-o, --out <dir>', 'where to', IMAGES)
     .option('--locked <inputs.json>', 'build from exactly these packages')
+    .option('--plasmd <file>', 'a static program that speaks as plasmd does, to bake in instead of ours')
     .option('--refresh', 'take the current version of every package and build anew', false)
     .option(...trust)
     .option(...signKey)
@@ -52,6 +55,7 @@ function program(): Command {
     .description('write a release of the built images, with a manifest of its own')
     .option(...arch)
     .option('-c, --channel <channel>', 'channel', 'stable')
+    .option('-i, --images <dir>', 'what `build --out` was given', IMAGES)
     .requiredOption('-o, --out <dir>', 'where to')
     .requiredOption('--release <text>', 'goes into /etc/plasm/release of the image')
     .requiredOption('--sequence <n>', "the manifest's sequence, above the last release's", asArgument(parseSequence))

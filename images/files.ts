@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
 /** The checkout, and where everything that is built goes. */
@@ -22,6 +22,12 @@ export async function emptyDir(path: string): Promise<string> {
   await rm(path, { recursive: true, force: true })
   await mkdir(path, { recursive: true })
   return path
+}
+
+/** Copies a program to where it can be run, mode 0755. */
+export async function placeProgram(from: string, to: string): Promise<void> {
+  await copyFile(from, to)
+  await chmod(to, 0o755)
 }
 
 /** Lower-case hex, streamed. */

@@ -8,6 +8,7 @@ import { COMMON_PACKAGES, IMAGE_ARCHES, type ImageArch } from './arch-table.ts'
 import { buildBaseSegment } from './base-segment.ts'
 import { buildExecutable, takeNodeRuntime } from './executable.ts'
 import { BUILD, emptyDir, exists, progress } from './files.ts'
+import type { ForeignPlasmd } from './foreign-plasmd.ts'
 import type { Inputs } from './inputs.ts'
 import { libraryClosure } from './libraries.ts'
 import { composeInitramfs } from './segments.ts'
@@ -19,11 +20,15 @@ export interface BuiltSet {
   readonly inputs: Inputs
 }
 
-/** Builds kernel and initramfs for an architecture from Debian packages, the Node runtime and the sources. */
+/**
+ * Builds kernel and initramfs for an architecture from Debian packages, the Node runtime and the sources.
+ * @param plasmd a foreign one to bake in, checked already (foreign-plasmd.ts)
+ */
 export async function buildInitramfs(
   arch: Arch,
   locked: Inputs | undefined,
   trustDirectory: string,
+  plasmd?: ForeignPlasmd,
 ): Promise<BuiltSet> {
   const table = IMAGE_ARCHES[arch]
   const work = await emptyDir(join(BUILD, 'work', arch))
@@ -60,7 +65,7 @@ export async function buildInitramfs(
   const squashfs = join(work, 'agent.sqfs')
   await buildBaseSegment(table, { kernel, busybox: busybox! }, work, base)
   await buildTrustSegment(trustDirectory, work, trust)
-  await buildAgentSquashfs({ executable, kexec, libraries: libraries.files }, work, squashfs)
+  await buildAgentSquashfs({ executable, plasmd, kexec, libraries: libraries.files }, work, squashfs)
   const initramfs = join(work, 'initramfs')
   await composeInitramfs(initramfs, [base, trust], squashfs)
 
@@ -75,7 +80,7 @@ export async function buildInitramfs(
   return {
     kernel: await kernelFile(kernel, work),
     initramfs,
-    inputs: { version: 1, arch, debian, npm: [runtime.input] },
+    inputs: { version: 1, arch, debian, npm: [runtime.input], ...(plasmd ? { plasmd: plasmd.input } : {}) },
   }
 }
 

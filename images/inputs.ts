@@ -9,14 +9,18 @@ const packageSchema = v.object({
   /** Of the .deb, or of the npm tarball; lower-case hex. */
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
 })
+const plasmdSchema = v.object({ file: v.string(), bytes: v.number(), sha256: packageSchema.entries.sha256 })
 const inputsSchema = v.object({
   version: v.literal(1),
   arch: v.picklist(['x86_64', 'arm64']),
   debian: v.array(packageSchema),
   npm: v.array(packageSchema),
+  plasmd: v.optional(plasmdSchema),
 })
 
 export type PackageInput = v.InferOutput<typeof packageSchema>
+/** A foreign plasmd (foreign-plasmd.ts): its file's name, and what it was. */
+export type ForeignPlasmdInput = v.InferOutput<typeof plasmdSchema>
 
 /** What an image was built from (`inputs.json` beside it), and what `--locked` builds from again. */
 export interface Inputs {
@@ -24,6 +28,8 @@ export interface Inputs {
   readonly arch: Arch
   readonly debian: readonly PackageInput[]
   readonly npm: readonly PackageInput[]
+  /** Absent: plasmd is our own. */
+  readonly plasmd?: ForeignPlasmdInput | undefined
 }
 
 /** @throws PlasmError `inputs-invalid` naming the file and the field */

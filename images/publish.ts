@@ -2,7 +2,7 @@ import { copyFile, link, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Arch } from '../service/arch.ts'
 import { PlasmError } from '../service/errors.ts'
-import { IMAGES, writeManifest } from './build.ts'
+import { writeManifest } from './build.ts'
 import { checkoutTrust, signManifest, type Trust } from './checkout-trust.ts'
 import { packZstdCpio } from './cpio.ts'
 import { BUILD, emptyDir, exists, writeAtEpoch } from './files.ts'
@@ -20,6 +20,8 @@ export interface PublishOptions {
   readonly unsigned: boolean
   /** The checkout's own where absent. */
   readonly trust?: Trust
+  /** Where `plasm-images build` left what is published. */
+  readonly images: string
 }
 
 /**
@@ -28,11 +30,11 @@ export interface PublishOptions {
  */
 export async function publishRelease(options: PublishOptions): Promise<void> {
   const { arch, channel } = options
-  const built = join(IMAGES, channel, arch)
+  const built = join(options.images, channel, arch)
   if (!(await exists(join(built, 'manifest.json')))) {
     throw new PlasmError('images-missing', `no images for ${channel}/${arch} yet`, {
       facts: { channel, arch },
-      hint: `npm run images -- build --arch ${arch} --channel ${channel}`,
+      hint: `npm run images -- build --arch ${arch} --channel ${channel} --out ${options.images}`,
     })
   }
   const target = await emptyDir(join(options.out, channel, arch))

@@ -14,6 +14,7 @@ const WRONG: ReadonlyArray<readonly [args: readonly string[], says: RegExp]> = [
   [['--arch', 'sparc'], /unknown architecture "sparc"/],
   [['--providers', 'some'], /Allowed choices are all, last/],
   [['--generation'], /unknown option/],
+  [['--plasmd', './plasmd', '--unsigned'], /--plasmd needs a signed set/],
   [['vm1'], /too many arguments/],
 ]
 
@@ -32,7 +33,7 @@ test('a failure is one JSON object too, the last line of stdout', async () => {
   const { error, ...rest } = JSON.parse(stdout)
   assert.deepEqual(
     { ...rest, arch: null },
-    { ok: false, arch: null, accel: null, setBytes: 0, lineageVerified: false, generations: [] },
+    { ok: false, arch: null, accel: null, setBytes: 0, plasmd: 'own', lineageVerified: false, generations: [] },
   )
   assert.deepEqual([error.code, error.step, error.machine], ['host-memory-short', 'setup', null])
   assert.match(error.hint, /fewer generations/)

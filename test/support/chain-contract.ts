@@ -23,7 +23,7 @@ const generation = v.strictObject({
   handover: v.picklist(['carry', 'disk', 'refetch']),
   signed: v.boolean(),
   peerId: v.pipe(v.string(), v.regex(/^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/)),
-  provenBy: v.literal('receipt'),
+  provenBy: v.nullable(v.literal('receipt')),
   seconds: v.strictObject({
     total: seconds,
     firmware: seconds,
@@ -49,7 +49,8 @@ const proof = v.strictObject({
   arch: v.picklist(['x86_64', 'arm64']),
   accel: v.picklist(['tcg', 'kvm', 'hvf']),
   setBytes: positive,
-  lineageVerified: v.literal(true),
+  plasmd: v.picklist(['own', 'foreign']),
+  lineageVerified: v.boolean(),
   generations: v.pipe(v.array(generation), v.minLength(1)),
 })
 

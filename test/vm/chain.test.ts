@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { execa } from 'execa'
-import { type ChainProof, parseChainProof } from '../support/chain-contract.ts'
-import { consoleTails } from '../support/console-tail.ts'
+import type { ChainProof } from '../support/chain-contract.ts'
 import { namespacesHere } from '../support/in-namespaces.ts'
+import { proveChain } from '../support/prove-chain.ts'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-/** Above the harness's own deadlines, which say more, and with room for building images on a fresh clone. */
-const RUN_WITHIN_MS = 10 * 60_000
-/** The harness gives itself 20 s to clean up. */
-const CLEANUP_WITHIN_MS = 25_000
 const PROBE_LIMIT_BYTES = 1024 * 1024
 /** What a machine of the usual 512 MiB has left at its lowest point. */
 const SPARE_MIB = 100
@@ -19,28 +11,11 @@ const SPARE_MIB = 100
 const here = await namespacesHere()
 const skip = 'skip' in here ? here.skip : false
 
-async function proveChain(...args: string[]): Promise<ChainProof> {
-  const ran = await execa(process.execPath, ['host-harness/cli.ts', 'chain', ...args, '--json'], {
-    cwd: ROOT,
-    stdin: 'ignore',
-    reject: false,
-    timeout: RUN_WITHIN_MS,
-    forceKillAfterDelay: CLEANUP_WITHIN_MS,
-  })
-  const line = ran.stdout.split('\n').at(-1) ?? ''
-  if (ran.failed) assert.fail(`${ran.shortMessage}\n${line}\n${await whatHappened(ran.stderr)}`)
-  return parseChainProof(line)
-}
-
-/** The consoles where there are any, else what the harness said before there was a machine. */
-async function whatHappened(stderr: string): Promise<string> {
-  const runDir = /^logs: (.+)$/m.exec(stderr)?.[1]
-  return runDir ? consoleTails(join(ROOT, runDir)) : stderr
-}
-
 /** What holds for every machine of a proven chain, whatever the architecture. */
-function assertProven({ generations, setBytes }: ChainProof): void {
-  for (const { machine, seconds, evidence, discoveredBy, handover } of generations) {
+function assertProven({ generations, setBytes, plasmd, lineageVerified }: ChainProof): void {
+  assert.deepEqual([plasmd, lineageVerified], ['own', true])
+  for (const { machine, seconds, evidence, discoveredBy, handover, provenBy } of generations) {
+    assert.equal(provenBy, 'receipt')
     assert.equal(discoveredBy, 'mdns', `${machine} had to discover`)
     assert.equal(handover, 'carry')
     const { bytesFromProvider, probeBytes, ...rest } = evidence

@@ -70,7 +70,14 @@ const WHOLE: Facts = {
   },
   providerSaysServed: SET_BYTES + 1500,
   servedSetDifferences: [],
-  lineage: { envelopes, peerId: vm2, ancestry: [vm1, origin], bootNonce: BOOT_NONCE, manifestDigest: DIGEST },
+  lineage: {
+    envelopes,
+    peerId: vm2,
+    ancestry: [vm1, origin],
+    receipts: true,
+    bootNonce: BOOT_NONCE,
+    manifestDigest: DIGEST,
+  },
 }
 
 const withConsole = (change: Partial<Facts['console']>): Facts => ({
@@ -156,6 +163,7 @@ const FAULTS: ReadonlyArray<readonly [name: string, pieces: readonly string[], f
       lineage: { ...WHOLE.lineage, envelopes: [] },
     },
   ],
+  ['receipts of a provider that gives none', ['receipt', 'lineage'], withLineage({ receipts: false })],
   ["another machine's record", ['receipt'], withRecord({ peerId: vm1 })],
   ['a record of another boot', ['receipt'], withRecord({ bootNonce: 'f'.repeat(32) })],
   ['a machine that never said who it is', ['receipt', 'lineage'], withLineage({ peerId: null })],
@@ -192,6 +200,18 @@ function withInvented(): readonly unknown[] {
 function asOrigin(): readonly unknown[] {
   return [receiptFor(keys[1]!, keys[2]!, [], { manifestDigest: DIGEST })]
 }
+
+test('from a provider with a foreign plasmd there is no receipt, and nothing else is missing', () => {
+  const unproven = withRecord({ provider: { ...WHOLE.claim.record.provider, peerId: null, provenBy: null } })
+  const lineage = { ...WHOLE.lineage, envelopes: [], receipts: false }
+  assert.deepEqual(judge({ ...unproven, lineage }).missing, [])
+  const stranger = judge({ ...unproven, lineage: { ...lineage, peerId: vm1 } })
+  assert.deepEqual(
+    stranger.missing.map(({ piece }) => piece),
+    ['receipt'],
+    'who the machine is is still held against its reports',
+  )
+})
 
 test('nothing is missing when all of it is there', () => {
   const { evidence, missing } = judge(WHOLE)

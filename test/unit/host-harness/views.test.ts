@@ -28,6 +28,7 @@ const RESULT: ChainResult = {
   arch: 'x86_64',
   accel: 'tcg',
   setBytes: 54_208_572,
+  plasmd: 'own',
   lineageVerified: true,
   generations: [VM1],
 }
