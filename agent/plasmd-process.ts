@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openLogFile } from './log-file.ts'
+import { oomKills } from './oom-kills.ts'
 import { endOrphan, forgetChild, rememberChild } from './plasmd-orphan.ts'
 import { type Probe, portTaken, probePlasmd } from './plasmd-probe.ts'
 import type { PlasmdView, ServiceOwner } from './service-owner.ts'
@@ -142,13 +143,21 @@ function spawnPlasmd({ command: [program, ...before], args, logFile }: PlasmdPro
   // An agent that ends leaves no plasmd behind; of one that is killed, `endOrphan` finds it.
   const endWithUs = () => child.kill('SIGTERM')
   process.once('exit', endWithUs)
+  const oomKillsBefore = oomKills()
+  let killedByUs = false
   const ended = new Promise<string>((resolve) => {
     child.once('error', ({ message }) => resolve(`it did not start: ${message}`))
-    child.once('close', (code, signal) => resolve(signal ? `killed by ${signal}` : `exit code ${code}`))
+    child.once('close', (code, signal) => {
+      const outOfMemory = signal === 'SIGKILL' && !killedByUs && oomKills() > oomKillsBefore
+      resolve(signal ? `killed by ${signal}${outOfMemory ? ' (out of memory)' : ''}` : `exit code ${code}`)
+    })
   })
   return {
     pid: child.pid,
-    kill: (signal) => void child.kill(signal),
+    kill(signal) {
+      killedByUs = true
+      child.kill(signal)
+    },
     ended: ended.finally(() => process.off('exit', endWithUs)),
   }
 }

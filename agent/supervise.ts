@@ -11,7 +11,8 @@ export interface SupervisionLimits {
 }
 
 export const SUPERVISION_LIMITS: SupervisionLimits = {
-  hungAfter: 15_000,
+  // So that another one runs within 15 s, the first pause included.
+  hungAfter: 12_000,
   killAfter: 15_000,
   backoffFirst: 1000,
   backoffLast: 30_000,

@@ -14,7 +14,7 @@ import { makeSet } from '../support/boot-set.ts'
 import { lives, makeServeMachine, putIntoInbox, type ServeMachine, until } from '../support/serve-machine.ts'
 import { makeKey, writePolicy } from '../support/trust.ts'
 
-/** What a loaded machine must not take for hung keeps its 15 s. */
+/** What a loaded machine must not take for hung keeps its 12 s. */
 const QUICK = { backoffFirst: 100, backoffLast: 400 }
 
 async function machine(t: TestContext, given?: Parameters<typeof makeServeMachine>[0]): Promise<ServeMachine> {

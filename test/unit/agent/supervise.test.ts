@@ -76,10 +76,10 @@ const CASES: Readonly<Record<string, readonly Line[]>> = {
     [61, EXITED, 'backoff'],
     [62, 'tick', 'starting', SPAWN],
   ],
-  'silent for 15 s is hung, and comes back after its end': [
+  'silent for 12 s is hung, and comes back after its end': [
     ...UP,
-    [15.9, silent(100), 'running'],
-    [16, silent(100), 'hung', KILL],
+    [12.9, silent(100), 'running'],
+    [13, silent(100), 'hung', KILL],
     [17, 'tick', 'hung'],
     [17, answered, 'hung'],
     [18, { type: 'exited', how: 'killed by SIGKILL' }, 'backoff'],
@@ -89,14 +89,14 @@ const CASES: Readonly<Record<string, readonly Line[]>> = {
     ...UP,
     [10, silent(200), 'running'],
     [20, silent(300), 'running'],
-    [34.9, silent(300), 'running'],
-    [35, silent(300), 'hung', KILL],
+    [31.9, silent(300), 'running'],
+    [32, silent(300), 'hung', KILL],
   ],
-  'a counter that cannot be read keeps nothing alive': [...UP, [16, silent(null), 'hung', KILL]],
+  'a counter that cannot be read keeps nothing alive': [...UP, [13, silent(null), 'hung', KILL]],
   'one that never answers is hung too': [
     [0, 'start', 'starting', SPAWN],
     [0, SPAWNED, 'starting'],
-    [15, 'tick', 'hung', KILL],
+    [12, 'tick', 'hung', KILL],
   ],
   'stop: SIGTERM, and SIGKILL after 15 s': [
     ...UP,
@@ -130,7 +130,7 @@ test('restarts are counted, and how the last run ended is kept', () => {
 
 test('the limits are those of DESIGN and the issue', () => {
   assert.deepEqual(SUPERVISION_LIMITS, {
-    hungAfter: 15_000,
+    hungAfter: 12_000,
     killAfter: 15_000,
     backoffFirst: 1000,
     backoffLast: 30_000,
