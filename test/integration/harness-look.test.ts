@@ -35,7 +35,7 @@ test("console: a terminal's keys reach the machine, its words come back, and Ctr
   terminal.stdout.on('data', (text) => {
     seen += text
   })
-  await eventually('what the machine said before', async () => seen.includes('>\n'), 30)
+  await eventually('what the machine said before', async () => />\r?\n/.test(seen), 30)
   terminal.stdin.write('ping\x03pong')
   await eventually('its echo, Ctrl-C too', async () => seen.includes('ping\x03pong'))
   terminal.stdin.write('\x1d')
