@@ -1,4 +1,4 @@
-import type { AddCommand } from './command.ts'
+import type { AddCommand } from '../../service/add-command.ts'
 
 const HELP = `
 Steps: config, discover, manifests, verify, rank, preflight, fetch, receipt, handover, kexec-load, kexec-exec. It ends in

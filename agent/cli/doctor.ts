@@ -1,4 +1,4 @@
-import type { AddCommand } from './command.ts'
+import type { AddCommand } from '../../service/add-command.ts'
 
 const HELP = `
 Looks at configuration, trust policy, clock, network, memory, kexec, store and port, changes nothing, and says what to do about

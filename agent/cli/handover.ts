@@ -1,6 +1,6 @@
+import type { AddCommand } from '../../service/add-command.ts'
 import { EXIT } from '../../service/errors.ts'
 import { answering } from './answering.ts'
-import type { AddCommand } from './command.ts'
 
 const HELP = `
 For an init that downloads and kexecs by itself. DIR holds manifest.dsse.json or manifest.json, and the artifacts; signatures and every digest are checked. The initrd written

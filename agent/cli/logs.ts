@@ -1,9 +1,9 @@
 import { Argument } from 'commander'
+import type { AddCommand } from '../../service/add-command.ts'
 import { asArgument } from '../../service/cli-argument.ts'
 import { EXIT } from '../../service/errors.ts'
 import type { LogName } from '../logs.ts'
 import { answering } from './answering.ts'
-import type { AddCommand } from './command.ts'
 
 const HELP = `
 Prints the last lines of what agent or plasmd have logged in the serve stage (/run/plasm/agent.log, /run/plasm/plasmd.log).

@@ -1,4 +1,4 @@
-import type { AddCommand } from './command.ts'
+import type { AddCommand } from '../../service/add-command.ts'
 
 export const addServe: AddCommand = (program, done) => {
   program

@@ -1,6 +1,6 @@
+import type { AddCommand } from '../../service/add-command.ts'
 import { EXIT } from '../../service/errors.ts'
 import { answering } from './answering.ts'
-import type { AddCommand } from './command.ts'
 
 const HELP = `
 DIR holds manifest.dsse.json or manifest.json, and the artifacts, under their file names or their role names. The manifest must be one that this

@@ -1,4 +1,4 @@
-import type { AddCommand } from './command.ts'
+import type { AddCommand } from '../../service/add-command.ts'
 
 const HELP = `
 Exit codes: 0 ready, 1 not ready, 3 not running, 4 unknown (LSB).`

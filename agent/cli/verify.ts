@@ -1,6 +1,6 @@
+import type { AddCommand } from '../../service/add-command.ts'
 import { EXIT } from '../../service/errors.ts'
 import { answering } from './answering.ts'
-import type { AddCommand } from './command.ts'
 
 const HELP = `
 Reads every byte and compares it with the manifest, which must be one that this machine trusts. It stops at nothing: every
