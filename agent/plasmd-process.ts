@@ -42,6 +42,8 @@ export function ownPlasmd(spec: PlasmdProcess): ServiceOwner {
   let state = NOT_STARTED
   let probe: Probe | undefined
   let kill: (signal: NodeJS.Signals) => void = () => {}
+  // The count is the whole machine's: one that rises between two looks and plasmd's end is taken for plasmd's.
+  let oomKillsSeen = 0
 
   const tell = (event: SupervisionEvent) => {
     const before = state
@@ -61,7 +63,8 @@ export function ownPlasmd(spec: PlasmdProcess): ServiceOwner {
     try {
       await endOrphan(spec.pidFile)
       if (await portTaken(spec.port)) return tell({ type: 'exited', how: portInUse(spec.port) })
-      const child = spawnPlasmd(spec)
+      oomKillsSeen = oomKills()
+      const child = spawnPlasmd(spec, () => oomKills() > oomKillsSeen)
       kill = child.kill
       if (child.pid !== undefined) {
         rememberChild(spec.pidFile, child.pid)
@@ -83,6 +86,7 @@ export function ownPlasmd(spec: PlasmdProcess): ServiceOwner {
   }
   const look = async () => {
     const { pid, phase } = state
+    if (phase === 'running') oomKillsSeen = oomKills()
     if (pid !== null && (phase === 'starting' || phase === 'running')) {
       const found = await probePlasmd(url, pid, { timeout: probeTimeout, counters: phase === 'running' })
       if (pid !== state.pid) return
@@ -132,7 +136,10 @@ interface Child {
   readonly ended: Promise<string>
 }
 
-function spawnPlasmd({ command: [program, ...before], args, logFile }: PlasmdProcess): Child {
+function spawnPlasmd(
+  { command: [program, ...before], args, logFile }: PlasmdProcess,
+  memoryRanOut: () => boolean,
+): Child {
   const log = openLogFile(logFile)
   const child = spawn(program, [...before, 'serve', ...args], {
     // The environment is input too (DESIGN decision 3).
@@ -143,12 +150,11 @@ function spawnPlasmd({ command: [program, ...before], args, logFile }: PlasmdPro
   // An agent that ends leaves no plasmd behind; of one that is killed, `endOrphan` finds it.
   const endWithUs = () => child.kill('SIGTERM')
   process.once('exit', endWithUs)
-  const oomKillsBefore = oomKills()
   let killedByUs = false
   const ended = new Promise<string>((resolve) => {
     child.once('error', ({ message }) => resolve(`it did not start: ${message}`))
     child.once('close', (code, signal) => {
-      const outOfMemory = signal === 'SIGKILL' && !killedByUs && oomKills() > oomKillsBefore
+      const outOfMemory = signal === 'SIGKILL' && !killedByUs && memoryRanOut()
       resolve(signal ? `killed by ${signal}${outOfMemory ? ' (out of memory)' : ''}` : `exit code ${code}`)
     })
   })
