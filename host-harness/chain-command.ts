@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { EXIT, PlasmError } from '../service/errors.ts'
-import { guestPlace } from './addresses.ts'
+import { guestPlace, ORIGIN } from './addresses.ts'
 import type { ChainOptions, ChainSpec } from './chain-spec.ts'
 import { type InsideRun, runInside } from './namespace.ts'
 import { prepare } from './prepare.ts'
@@ -87,7 +87,8 @@ async function sayHowToLook(inside: InsideRun, result: ChainResult, say: (text: 
   say('\nThe machines stay up until Ctrl-C. To look inside, from another terminal:')
   const machines = [
     ...result.generations.map(({ machine }) => machine),
-    ...(result.error?.machine ? [result.error.machine] : []),
+    // The one that failed, which may be the origin: nobody can go into that one.
+    ...(result.error?.machine && result.error.machine !== ORIGIN.name ? [result.error.machine] : []),
   ]
   for (const machine of machines) {
     say(`  npm run harness -- exec ${machine} -- plasm-agent status`)
