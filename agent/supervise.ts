@@ -1,7 +1,9 @@
 /** How long a supervised plasmd may take for what, ms. */
 export interface SupervisionLimits {
-  /** Neither an answer nor a byte moved for so long: hung. */
+  /** Neither an answer nor a byte moved for so long, once it has answered: hung. */
   readonly hungAfter: number
+  /** So long it may take to answer at first; a slow machine needs seconds to load it. */
+  readonly startWithin: number
   /** From SIGTERM to SIGKILL; plasmd gives running transfers 10 s. */
   readonly killAfter: number
   readonly backoffFirst: number
@@ -11,8 +13,9 @@ export interface SupervisionLimits {
 }
 
 export const SUPERVISION_LIMITS: SupervisionLimits = {
-  // So that another one runs within 15 s, the first pause included.
-  hungAfter: 12_000,
+  // So that another one runs within 15 s: a look, its patience, the first pause and the start come on top.
+  hungAfter: 8000,
+  startWithin: 20_000,
   killAfter: 15_000,
   backoffFirst: 1000,
   backoffLast: 30_000,
@@ -134,7 +137,7 @@ function ticked(state: Supervised, now: number, limits: SupervisionLimits): Next
   switch (state.phase) {
     case 'starting':
     case 'running':
-      return now - state.aliveAt < limits.hungAfter
+      return now - state.aliveAt < (state.phase === 'starting' ? limits.startWithin : limits.hungAfter)
         ? { state, actions: [] }
         : { state: { ...state, phase: 'hung' }, actions: [KILL] }
     case 'backoff':
