@@ -1,5 +1,6 @@
 import type { Facts } from '../service/errors.ts'
 import type { BootRecord, DiscoverySource } from './boot-record.ts'
+import type { OwnSystem } from './own-system.ts'
 
 /** The steps, in the order in which data flows through them (DESIGN: the way of the data). */
 export const FETCH_STEPS = [
@@ -72,6 +73,8 @@ export type AgentEvent =
       readonly port: number
       /** Lowest MemAvailable over both stages, MiB, and MemTotal. */
       readonly memory: { readonly totalMiB: number; readonly lowestAvailableMiB: number }
+      /** Absent from agents that know nothing of it: own-system.ts reads it. */
+      readonly system?: OwnSystem
     }
   | { readonly type: 'not-ready'; readonly reason: string }
 

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { BootRecord } from './boot-record.ts'
 import { readMemory } from './memory.ts'
+import { ownSystem } from './own-system.ts'
 import type { Server } from './serve-server.ts'
 
 /** Says that this machine is ready: what it serves is proven and advertised. */
@@ -17,5 +18,6 @@ export async function announce(server: Server, record: BootRecord, address: stri
       totalMiB: readMemory().totalMiB,
       lowestAvailableMiB: Math.min(record.lowestAvailableMiB, server.lowestAvailableMiB()),
     },
+    system: await ownSystem(server.setting.rootfsFile, server.owner.managedBy),
   })
 }

@@ -5,6 +5,7 @@ import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
 import type { DiscoverOptions } from './discover.ts'
 import { isForeign } from './foreign-plasmd.ts'
 import { type Lock, takeLock } from './lock.ts'
+import { ROOTFS_FILE } from './own-system.ts'
 import { RUN_DIRECTORY, STATE_DIRECTORY } from './state-directory.ts'
 import type { SupervisionLimits } from './supervise.ts'
 
@@ -15,6 +16,7 @@ export interface ServeSetting {
   /** Status, logs and the pid of plasmd. */
   readonly runDirectory: string
   readonly releaseFile: string
+  readonly rootfsFile: string
   /** What this machine remembers between boots. */
   readonly stateDirectory: string
   /** Program, and arguments before `serve`. */
@@ -35,6 +37,7 @@ export const THIS_MACHINE: ServeSetting = {
   trustFile: undefined,
   runDirectory: RUN_DIRECTORY,
   releaseFile: '/etc/plasm/release',
+  rootfsFile: ROOTFS_FILE,
   stateDirectory: STATE_DIRECTORY,
   plasmd: ['plasmd'],
   advertise: mdns,

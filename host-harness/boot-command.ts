@@ -5,7 +5,7 @@ import type { Arch } from '../service/arch.ts'
 import { EXIT } from '../service/errors.ts'
 import { guestPlace } from './addresses.ts'
 import { attachConsole } from './attach-console.ts'
-import type { ChainEvent, ChainOptions, ChainSpec } from './chain-spec.ts'
+import type { ChainEvent, ChainOptions, ChainSpec, Rootfs } from './chain-spec.ts'
 import { connectToRun } from './control-client.ts'
 import { openConsole, say, sayError, sayProblem } from './look-commands.ts'
 import { runInside } from './namespace.ts'
@@ -16,6 +16,7 @@ import { createRunDir } from './run-dir.ts'
 export interface BootOptions {
   readonly arch: Arch
   readonly memoryMiB: number
+  readonly rootfs: Rootfs
   /** Further words of the kernel command line. */
   readonly parameters: readonly string[]
 }
@@ -75,8 +76,9 @@ async function bootAndLook(spec: ChainSpec, interrupted: AbortSignal): Promise<n
     giveUp()
     await inside.ended
   }
-  if (looking && result?.ok !== false) say(result ? `${MACHINE} had become a provider` : `${MACHINE} was not ready yet`)
-  if (result?.error && result.error.code !== 'interrupted') sayProblem(result.error)
+  const problem = result?.error?.code === 'interrupted' ? undefined : result?.error
+  if (problem) sayProblem(problem)
+  else if (looking) say(`${MACHINE} ${result?.ok ? 'had become a provider' : 'was not proven to be a provider yet'}`)
   return looking || interrupted.aborted ? EXIT.ok : EXIT.failed
 }
 

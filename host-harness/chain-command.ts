@@ -45,6 +45,8 @@ export async function chainCommand(options: ChainOptions, json: boolean): Promis
       accel: null,
       setBytes: 0,
       plasmd: options.plasmd === undefined ? 'own' : 'foreign',
+      rootfs: options.rootfs,
+      serviceManager: null,
       lineageVerified: false,
       generations: [],
       error: chainError(thrown),

@@ -8,10 +8,15 @@ import type { ChainResult } from './result.ts'
 /** `all`: every provider goes on serving. `last`: once a machine is ready, everything before it is stopped. */
 export type ProvidersLeft = 'all' | 'last'
 
+/** Systems of the serve stage that a set can bring; `none`: the initramfs itself. */
+export const ROOTFS_CHOICES = ['none', 'minimal'] as const
+export type Rootfs = (typeof ROOTFS_CHOICES)[number]
+
 export interface ChainOptions {
   readonly generations: number
   readonly arch: Arch
   readonly memoryMiB: number
+  readonly rootfs: Rootfs
   readonly providers: ProvidersLeft
   /** For tests: publish without a signature, and boot images that take unsigned sets. */
   readonly unsigned: boolean

@@ -24,12 +24,15 @@ export async function chain(spec: ChainSpec, emit: Emit, signal: AbortSignal): P
   await using started = new AsyncDisposableStack()
   const generations: Generation[] = []
   const plasmd: PlasmdKind = spec.plasmd === undefined ? 'own' : 'foreign'
-  let about: Pick<ChainResult, 'arch' | 'accel' | 'setBytes' | 'plasmd'> = {
-    arch: spec.arch,
+  const { arch, rootfs } = spec
+  let about: Pick<ChainResult, 'arch' | 'accel' | 'setBytes' | 'plasmd' | 'rootfs'> = {
+    arch,
     accel: null,
     setBytes: 0,
     plasmd,
+    rootfs,
   }
+  const serviceManager = () => generations.at(-1)?.serviceManager ?? null
   let current: Guest | undefined
   try {
     const published = await readPublishedSet(spec)
@@ -87,13 +90,23 @@ export async function chain(spec: ChainSpec, emit: Emit, signal: AbortSignal): P
     }
     // What a machine without receipts was booted from is proven by all the rest; who signed for it, nobody can say.
     const lineageVerified = generations.every(({ provenBy }) => provenBy === 'receipt')
-    emit({ type: 'result', result: { ok: true, ...about, lineageVerified, generations } })
+    emit({
+      type: 'result',
+      result: { ok: true, ...about, serviceManager: serviceManager(), lineageVerified, generations },
+    })
   } catch (thrown) {
     const failure = signal.aborted ? interrupted(current) : thrown
     if (current && !signal.aborted) tellFailure(current, emit)
     emit({
       type: 'result',
-      result: { ok: false, ...about, lineageVerified: false, generations, error: chainError(failure) },
+      result: {
+        ok: false,
+        ...about,
+        serviceManager: serviceManager(),
+        lineageVerified: false,
+        generations,
+        error: chainError(failure),
+      },
     })
   }
   if (spec.keep && !signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve))

@@ -15,6 +15,7 @@ const KERNEL_COMMAND_LINE = /\[\s*\d+\.\d+\] Kernel command line: /
 /** In a kernel's own words, as it was given to it. */
 const BOOT_NONCE = / plasm\.boot=([0-9a-f]{32})(?= |$)/
 const STAGE = /plasm: (fetch|serve) stage, release (\S+)/
+const SWITCH = /plasm: switching to rootfs (\S+)/
 const KEXEC = /plasm: kexec into (sha256:[0-9a-f]{12}) from (\S+)/
 
 /** Cuts a byte stream into lines, without control characters. Bytes that are not UTF-8 become U+FFFD. */
@@ -44,6 +45,8 @@ export interface ConsoleFacts {
   /** `plasm.boot=` on the second kernel command line. */
   readonly bootNonce: string | null
   readonly stages: readonly StageLine[]
+  /** Flavour of the rootfs that the second kernel's init last said it switches to; null when it said nothing of it. */
+  readonly rootfs: string | null
   /** When the agent last said that it kexecs. */
   readonly kexecAt: number | null
 }
@@ -53,6 +56,7 @@ export function consoleFacts(lines: readonly ConsoleLine[]): ConsoleFacts {
   const stages: StageLine[] = []
   let commandLines = 0
   let bootNonce: string | null = null
+  let rootfs: string | null = null
   let kexecAt: number | null = null
   for (const { at, text } of lines) {
     if (KERNEL_BANNER.test(text)) banners.push(at)
@@ -60,6 +64,7 @@ export function consoleFacts(lines: readonly ConsoleLine[]): ConsoleFacts {
       commandLines += 1
       if (commandLines === 2) bootNonce = BOOT_NONCE.exec(text)?.[1] ?? null
     }
+    if (banners.length === 2) rootfs = SWITCH.exec(text)?.[1] ?? rootfs
     if (KEXEC.test(text) && banners.length === 1) kexecAt = at
     const [, stage, release] = STAGE.exec(text) ?? []
     if (stage && release) {
@@ -67,7 +72,7 @@ export function consoleFacts(lines: readonly ConsoleLine[]): ConsoleFacts {
       stages.push({ stage: stage as StageLine['stage'], release: released, banners: banners.length })
     }
   }
-  return { banners, commandLines, bootNonce, stages, kexecAt }
+  return { banners, commandLines, bootNonce, stages, rootfs, kexecAt }
 }
 
 /** In a word or two, what a line says about where its machine is; undefined when it says nothing of the kind. */

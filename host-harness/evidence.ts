@@ -10,12 +10,16 @@ export interface Facts {
   readonly resets: number
   readonly runId: string
   readonly nonce: string
+  /** Flavour of the published set's rootfs, or `none`. */
+  readonly rootfs: string
   readonly published: { readonly manifestDigest: string; readonly manifestBytes: number; readonly setBytes: number }
   /** From its verified reports. */
   readonly claim: {
     readonly record: BootRecord
     readonly release: string | null
     readonly serveBootId: string
+    /** What its agent says it runs from. */
+    readonly rootfs: string
     /** Boot ids of the reports of its fetch stage. */
     readonly fetchBootIds: readonly string[]
   }
@@ -54,6 +58,7 @@ export function judge(facts: Facts): { readonly evidence: Evidence; readonly mis
     kernelBanners: facts.console.banners.length,
     resets: facts.resets,
     nonceInServeStage: serve?.release === facts.nonce && facts.claim.release?.trim() === facts.nonce,
+    rootfs: facts.console.rootfs ?? 'none',
     ...bytes,
     servesSameSet: facts.servedSetDifferences.length === 0,
     bootIdChanged:
@@ -80,6 +85,11 @@ export function judge(facts: Facts): { readonly evidence: Evidence; readonly mis
       'nonceInServeStage',
       evidence.nonceInServeStage,
       `after the second banner the console says release ${serve?.release ?? 'none'}, the report ${facts.claim.release ?? 'none'}`,
+    ],
+    [
+      'rootfs',
+      evidence.rootfs === facts.rootfs && facts.claim.rootfs === facts.rootfs,
+      `after the second banner the console says rootfs ${evidence.rootfs}, the report ${facts.claim.rootfs}; published was ${facts.rootfs}`,
     ],
     ['runId', record.runId === facts.runId, `the boot record is of run ${record.runId}`],
     [

@@ -1,3 +1,4 @@
+import { reportedSystem } from '../agent/own-system.ts'
 import { PlasmError } from '../service/errors.ts'
 import { type Participant, PROVIDER_PORT } from './addresses.ts'
 import type { ChainSpec, PublishedSet } from './chain-spec.ts'
@@ -69,6 +70,7 @@ export async function proveGeneration(guest: Guest, ready: Ready, context: Proof
     discoveredBy: record.provider.discoveredBy,
     manifestDigest: record.set.manifestDigest,
     handover: record.handover,
+    ...reportedSystem(ready.event),
     signed: record.set.signedBy.length > 0,
     peerId: facts.lineage.peerId,
     provenBy: record.provider.provenBy,
@@ -107,11 +109,13 @@ async function gather(guest: Guest, ready: Ready, context: ProofContext): Promis
     resets: guest.machine.resets(),
     runId: guest.runId,
     nonce: spec.nonce,
+    rootfs: spec.rootfs,
     published,
     claim: {
       record,
       release,
       serveBootId: ready.bootId,
+      rootfs: reportedSystem(ready.event).rootfs,
       fetchBootIds: [...new Set(fetched.map(({ bootId }) => bootId))],
     },
     provider: provider && { machine: provider.participant.name, generation: provider.generation },

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { PlasmError } from '../service/errors.ts'
 import { MANIFEST_FILE, parseManifest } from '../service/manifest.ts'
-import type { ChainOptions, ChainSpec } from './chain-spec.ts'
+import type { ChainOptions, ChainSpec, Rootfs } from './chain-spec.ts'
 import { MACHINE_ARCHES } from './qemu-args.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -32,17 +32,17 @@ export async function prepare(options: ChainOptions, runDir: string, signal: Abo
   await images(['build', '--arch', arch, '--channel', CHANNEL, '--out', place, ...plasmd], signal)
   const built = join(place, CHANNEL, arch)
   const { sequence } = parseManifest(await readFile(join(built, MANIFEST_FILE)))
-  const publish = async (name: string, release: string, number: number) => {
+  const publish = async (name: string, release: string, number: number, rootfs: Rootfs) => {
     const out = join(runDir, name)
     const trust = options.unsigned ? ['--unsigned'] : []
-    const about = ['--release', release, '--sequence', String(number), ...trust]
+    const about = ['--release', release, '--sequence', String(number), '--rootfs', rootfs, ...trust]
     await images(['publish', '--arch', arch, '--channel', CHANNEL, '--images', place, '--out', out, ...about], signal)
     return out
   }
   const nonce = `run-${randomBytes(12).toString('hex')}`
-  const publishedDir = await publish('published', nonce, sequence + 1)
+  const publishedDir = await publish('published', nonce, sequence + 1, options.rootfs)
   // The images that are built take signed sets only; others are made for this run.
-  const mediaDir = options.unsigned ? join(await publish('media', 'media', sequence), CHANNEL, arch) : built
+  const mediaDir = options.unsigned ? join(await publish('media', 'media', sequence, 'none'), CHANNEL, arch) : built
   return { ...options, channel: CHANNEL, runDir, mediaDir, publishedDir, nonce }
 }
 

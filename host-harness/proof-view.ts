@@ -23,6 +23,7 @@ const ROWS: readonly Row[] = [
   ['signed set', ({ signed }) => (signed ? 'yes' : 'no')],
   ['peer id', ({ peerId }) => (peerId === null ? 'none' : `…${peerId.slice(-8)}`)],
   ['receipt from its provider', ({ provenBy }) => (provenBy === 'receipt' ? 'yes' : 'none given')],
+  ['runs from rootfs', ({ rootfs, serviceManager }) => `${rootfs}, plasmd restarted by ${serviceManager}`],
   ['crossed kexec by', ({ handover }) => handover],
   ['seconds to ready', ({ seconds }) => seconds.total.toFixed(1)],
   ['  firmware and kernel load', ({ seconds }) => seconds.firmware.toFixed(1)],

@@ -1,6 +1,8 @@
 import type { HandoverKind } from '../agent/boot-record.ts'
+import type { ServiceManager } from '../agent/status-file.ts'
 import type { Arch } from '../service/arch.ts'
 import { asPlasmError } from '../service/errors.ts'
+import type { Rootfs } from './chain-spec.ts'
 import type { Accelerator } from './qemu-args.ts'
 import type { Seconds } from './seconds.ts'
 
@@ -17,6 +19,10 @@ export interface ChainResult {
   readonly setBytes: number
   /** Whose plasmd the machines serve by; the origin's is always ours. */
   readonly plasmd: PlasmdKind
+  /** What was asked for: the system of the serve stage. */
+  readonly rootfs: Rootfs
+  /** Who restarts plasmd on the last of the finished machines; null before there is one. */
+  readonly serviceManager: ServiceManager | null
   /** Whether the boot receipts of all these machines lead to the origin by exactly these machines' keys. */
   readonly lineageVerified: boolean
   /** The finished ones, in order. */
@@ -34,6 +40,9 @@ export interface Generation {
   readonly discoveredBy: string
   readonly manifestDigest: string
   readonly handover: HandoverKind
+  /** As its report says; `evidence.rootfs` is what its console shows. */
+  readonly rootfs: string
+  readonly serviceManager: ServiceManager
   /** Whether the set that it booted was signed by keys that its image trusts. */
   readonly signed: boolean
   /** libp2p peer id, bound to the machine by its signed reports. */
@@ -48,6 +57,8 @@ export interface Evidence {
   readonly kernelBanners: number
   readonly resets: number
   readonly nonceInServeStage: boolean
+  /** Flavour that the console shows init switching to after the second banner; `none` when it shows nothing of it. */
+  readonly rootfs: string
   /** Bridge counters, bytes of IP packets from the provider's port 8080 to this machine. */
   readonly bytesFromProvider: number
   /** Above what asking the others for their manifests explains. */

@@ -51,5 +51,7 @@ export const COMMON_PACKAGES = ['busybox-static', 'kexec-tools', 'libstdc++6'] a
  */
 export const MODULES = {
   agent: ['loop', 'squashfs'],
+  /** Only where a boot set has a rootfs (init/switch-root). */
+  rootfs: ['overlay'],
   devices: ['virtio_pci', 'virtio_net', 'af_packet', 'virtio_mmio', 'virtio_blk', 'virtio_rng', 'virtio_console'],
 } as const

@@ -22,12 +22,15 @@ const DIRECTORIES = [
 const MORE_DIRECTORIES = ['usr/bin', 'usr/sbin', 'usr/lib', 'usr/local/bin', 'var/lib/plasm/boot-artifacts']
 
 /** File in init/ -> where it lies in the image. */
-const INIT_FILES: Readonly<Record<string, string>> = {
+export const INIT_FILES: Readonly<Record<string, string>> = {
   init: 'init',
+  network: 'etc/plasm/network',
+  'switch-root': 'etc/plasm/switch-root',
   'udhcpc.script': 'etc/plasm/udhcpc.script',
   'console-shell': 'etc/plasm/console-shell',
   'host-shell': 'etc/plasm/host-shell',
   inittab: 'etc/inittab',
+  'init.d/plasm-network': 'etc/init.d/plasm-network',
   'init.d/plasm-agent': 'etc/init.d/plasm-agent',
   'init.d/plasmd': 'etc/init.d/plasmd',
 }
@@ -74,7 +77,7 @@ async function linkAgent(root: string, arch: ImageArch): Promise<void> {
   }
 }
 
-async function busyboxBinary(busybox: DebianPackage): Promise<string> {
+export async function busyboxBinary(busybox: DebianPackage): Promise<string> {
   const merged = join(busybox.tree, 'usr/bin/busybox')
   return (await exists(merged)) ? merged : join(busybox.tree, 'bin/busybox')
 }

@@ -1,14 +1,16 @@
-import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { execa } from 'execa'
 import type { Arch } from '../service/arch.ts'
 import { PlasmError } from '../service/errors.ts'
 import { checkoutTrust, signManifest, type Trust } from './checkout-trust.ts'
-import { BUILD, EPOCH, emptyDir, exists, progress, REPOSITORY } from './files.ts'
+import { BUILD, EPOCH, emptyDir, exists, linkOrCopy, progress, REPOSITORY } from './files.ts'
 import { takeForeignPlasmd } from './foreign-plasmd.ts'
 import { buildInitramfs } from './initramfs.ts'
-import { type Inputs, readInputs, writeInputs } from './inputs.ts'
+import { type Inputs, joinInputs, readInputs, writeInputs } from './inputs.ts'
+import { buildRootfs } from './rootfs.ts'
+import type { RootfsFlavour } from './rootfs-flavour.ts'
+import { sourcesDigest } from './sources-digest.ts'
 
 export const IMAGES = join(BUILD, 'images')
 
@@ -20,6 +22,8 @@ export interface BuildOptions {
   readonly locked: string | undefined
   /** Take the current version of every package, not those of the last build, and build even when nothing changed. */
   readonly refresh: boolean
+  /** Makes it a part of the set. */
+  readonly rootfs?: RootfsFlavour | undefined
   /** The checkout's own where absent. */
   readonly trust?: Trust
   /** A foreign program to bake in as plasmd; ours where absent. */
@@ -48,7 +52,8 @@ export async function buildImages(options: BuildOptions): Promise<boolean> {
   const taken = join(BUILD, 'work', `plasmd-${arch}`)
   const plasmd =
     options.plasmd === undefined ? undefined : await takeForeignPlasmd(options.plasmd, arch, taken, locked?.plasmd)
-  const stamp = await inputsDigest({ locked, plasmd: plasmd?.input.sha256 }, trust.directory)
+  const parts = [await sourcesDigest(locked, trust.directory), options.rootfs ?? '', plasmd?.input.sha256 ?? '']
+  const stamp = parts.join(' ')
   const last = await readFile(stampFile, 'utf8').catch(() => '')
   if (!options.refresh && last === stamp && (await exists(join(target, 'manifest.json')))) return false
 
@@ -63,6 +68,12 @@ export async function buildImages(options: BuildOptions): Promise<boolean> {
   await rename(built.kernel, join(incoming, 'kernel'))
   await rename(built.initramfs, join(incoming, 'initramfs'))
   await writeInputs(join(incoming, 'inputs.json'), built.inputs)
+  if (options.rootfs) {
+    const given = { arch, flavour: options.rootfs, set: incoming, trustDirectory: trust.directory }
+    const rootfs = await buildRootfs({ ...given, locked, refresh: options.refresh })
+    await linkOrCopy(rootfs.file, join(incoming, 'rootfs'))
+    await writeInputs(join(incoming, 'inputs.json'), joinInputs(built.inputs, rootfs.inputs))
+  }
   await writeManifest(incoming, { arch, channel, sequence: 1 })
   if (trust.signingKey) await signManifest(incoming, trust.signingKey)
   await mkdir(join(options.out, channel), { recursive: true })
@@ -97,22 +108,4 @@ async function replaceDir(from: string, to: string): Promise<void> {
   if (await exists(to)) await rename(to, join(old, 'set'))
   await rename(from, to)
   await emptyDir(old).then(() => execa('rmdir', [old]))
-}
-
-/** One digest over everything that decides what comes out, apart from the day's package versions. */
-async function inputsDigest(
-  { locked, plasmd }: { locked: Inputs | undefined; plasmd: string | undefined },
-  trustDirectory: string,
-): Promise<string> {
-  const hash = createHash('sha256')
-    .update(JSON.stringify(locked ?? null))
-    .update(plasmd ?? 'own')
-    .update(String(EPOCH))
-  const sources = ['agent', 'service', 'images', 'init'].map((dir) => join(REPOSITORY, dir))
-  for (const dir of [...sources, trustDirectory]) {
-    const entries = await readdir(dir, { recursive: true, withFileTypes: true })
-    const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-    for (const file of files.sort()) hash.update(relative(REPOSITORY, file)).update(await readFile(file))
-  }
-  return hash.update(await readFile(join(REPOSITORY, 'package-lock.json'))).digest('hex')
 }

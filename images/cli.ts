@@ -7,6 +7,7 @@ import { buildImages, IMAGES } from './build.ts'
 import { whileNoOtherBuilds } from './build-lock.ts'
 import type { Trust } from './checkout-trust.ts'
 import { publishRelease } from './publish.ts'
+import { parseRootfs, ROOTFS_FLAVOURS } from './rootfs-flavour.ts'
 
 const EXAMPLES = `
 Examples:
@@ -18,6 +19,8 @@ Examples:
       builds images that trust policy.toml and keys/*.pub in etc/trust alone (docs/trust.md)
   plasm-images build --plasmd target/x86_64-unknown-linux-musl/release/plasmd
       bakes in that static program in place of our plasmd (docs/concept.md)
+  plasm-images build --rootfs minimal --out site-images
+      adds the system that machines run after kexec; a set that has it is fetched, verified and served on like the rest
   plasm-images publish --release 2026.11 --sequence 7 --out site
       writes site/stable/<arch>/ with a signed release of its own, ready for \`plasmd serve --artifacts site\`
 
@@ -25,6 +28,9 @@ Without --trust, images trust a throw-away key of this checkout (build/trust, bu
 
 Exit codes: 0 done, 1 failed, 2 usage.
 `
+
+/** What takes unsigned sets is a small segment of the initramfs; a rootfs is built once for all releases. */
+const UNSIGNED_ROOTFS = 'error: --unsigned is for sets without a rootfs, whose policy takes signed sets only'
 
 function program(): Command {
   const images = new Command('plasm-images')
@@ -35,6 +41,11 @@ function program(): Command {
   const arch = ['-A, --arch <arch>', 'x86_64 or arm64', asArgument(parseArch), hostArch()] as const
   const trust = ['--trust <dir>', 'directory with policy.toml and keys/*.pub to bake into the image'] as const
   const signKey = ['--sign-key <file>', 'private key to sign the manifest with, one that the policy trusts'] as const
+  const rootfs = [
+    '--rootfs <flavour>',
+    `system of the serve stage that the set brings: none (the initramfs itself), ${ROOTFS_FLAVOURS.join(' or ')}`,
+    asArgument(parseRootfs),
+  ] as const
   images
     .command('build')
     .description('build <out>/<channel>/<arch>/{kernel,initramfs,manifest.json,manifest.dsse.json,inputs.json}')
@@ -43,6 +54,7 @@ function program(): Command {
     .option('-o, --out <dir>', 'where to', IMAGES)
     .option('--locked <inputs.json>', 'build from exactly these packages')
     .option('--plasmd <file>', 'a static program that speaks as plasmd does, to bake in instead of ours')
+    .option(...rootfs)
     .option('--refresh', 'take the current version of every package and build anew', false)
     .option(...trust)
     .option(...signKey)
@@ -59,11 +71,13 @@ function program(): Command {
     .requiredOption('-o, --out <dir>', 'where to')
     .requiredOption('--release <text>', 'goes into /etc/plasm/release of the image')
     .requiredOption('--sequence <n>', "the manifest's sequence, above the last release's", asArgument(parseSequence))
+    .option(...rootfs)
     .option('--unsigned', 'for tests: sign nothing, and make an image that takes unsigned sets', false)
     .option(...trust)
     .option(...signKey)
     .action(async ({ trust, signKey, ...options }, command: Command) => {
       const given = trustOf(command, trust, signKey)
+      if (options.unsigned && options.rootfs) command.error(UNSIGNED_ROOTFS)
       await whileNoOtherBuilds(() => publishRelease({ ...options, ...given }))
     })
   return images

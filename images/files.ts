@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { chmod, copyFile, mkdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, link, mkdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
 /** The checkout, and where everything that is built goes. */
@@ -41,6 +41,11 @@ export async function sha256File(path: string): Promise<string> {
 export async function writeAtEpoch(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
   await writeFile(path, content, { mode })
   await utimes(path, EPOCH, EPOCH)
+}
+
+/** A second name for a file, or a copy where that is another filesystem. */
+export async function linkOrCopy(from: string, to: string): Promise<void> {
+  await link(from, to).catch(() => copyFile(from, to))
 }
 
 /** One line on stderr: stdout belongs to results. */

@@ -51,3 +51,14 @@ export async function readInputs(file: string, arch: Arch): Promise<Inputs> {
 export async function writeInputs(file: string, inputs: Inputs): Promise<void> {
   await writeFile(file, `${JSON.stringify(inputs, null, 2)}\n`)
 }
+
+/** What two parts of a set were built from. */
+export function joinInputs(one: Inputs, other: Inputs): Inputs {
+  return { ...one, debian: union(one.debian, other.debian), npm: union(one.npm, other.npm) }
+}
+
+/** By name, and by version where both have one of that name. */
+function union(one: readonly PackageInput[], other: readonly PackageInput[]): readonly PackageInput[] {
+  const byKey = new Map([...one, ...other].map((input) => [`${input.name} ${input.version}`, input]))
+  return [...byKey.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, input]) => input)
+}

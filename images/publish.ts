@@ -1,11 +1,13 @@
-import { copyFile, link, mkdir } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Arch } from '../service/arch.ts'
 import { PlasmError } from '../service/errors.ts'
 import { writeManifest } from './build.ts'
 import { checkoutTrust, signManifest, type Trust } from './checkout-trust.ts'
 import { packZstdCpio } from './cpio.ts'
-import { BUILD, emptyDir, exists, writeAtEpoch } from './files.ts'
+import { BUILD, emptyDir, exists, linkOrCopy, writeAtEpoch } from './files.ts'
+import { buildRootfs } from './rootfs.ts'
+import type { RootfsFlavour } from './rootfs-flavour.ts'
 import { insertSegment } from './segments.ts'
 import { allowUnsigned } from './trust-segment.ts'
 
@@ -18,6 +20,8 @@ export interface PublishOptions {
   readonly sequence: number
   /** Signs nothing, and the image takes what nobody signed. */
   readonly unsigned: boolean
+  /** Makes it a part of the set; built when it is not up to date. */
+  readonly rootfs?: RootfsFlavour | undefined
   /** The checkout's own where absent. */
   readonly trust?: Trust
   /** Where `plasm-images build` left what is published. */
@@ -25,8 +29,8 @@ export interface PublishOptions {
 }
 
 /**
- * Publishes a built set as a release: the same kernel and initramfs plus one tiny segment at the end of the prefix, under a
- * manifest of its own, signed where there is a key. @throws PlasmError `images-missing` when nothing is built yet
+ * Publishes a built set as a release: the same kernel and initramfs plus one tiny segment at the end of the prefix, and a rootfs
+ * where one is asked for, under a manifest of its own, signed where there is a key. @throws PlasmError `images-missing` when nothing is built yet
  */
 export async function publishRelease(options: PublishOptions): Promise<void> {
   const { arch, channel } = options
@@ -45,9 +49,11 @@ export async function publishRelease(options: PublishOptions): Promise<void> {
   if (options.unsigned) await allowUnsigned(trust.directory, join(work, 'root'))
   const segment = join(work, 'release.cpio.zst')
   await packZstdCpio(join(work, 'root'), segment, 3)
-  await link(join(built, 'kernel'), join(target, 'kernel')).catch(() =>
-    copyFile(join(built, 'kernel'), join(target, 'kernel')),
-  )
+  await linkOrCopy(join(built, 'kernel'), join(target, 'kernel'))
+  if (options.rootfs) {
+    const given = { arch, flavour: options.rootfs, set: built, trustDirectory: trust.directory }
+    await linkOrCopy((await buildRootfs(given)).file, join(target, 'rootfs'))
+  }
   await insertSegment(join(built, 'initramfs'), segment, join(target, 'initramfs'))
   await writeManifest(target, options)
   if (trust.signingKey && !options.unsigned) await signManifest(target, trust.signingKey)

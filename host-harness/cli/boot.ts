@@ -1,6 +1,7 @@
 import type { AddCommand } from '../../service/add-command.ts'
 import type { Arch } from '../../service/arch.ts'
-import { ARCH, MEMORY } from './options.ts'
+import type { Rootfs } from '../chain-spec.ts'
+import { ARCH, DEFAULT_MEMORY, MEMORY, rootfsOption } from './options.ts'
 
 const HELP = `
 What happens: as in a chain of one. The machine boots from the boot media, discovers an origin that serves a release of this
@@ -10,6 +11,7 @@ and Ctrl-C stops it.
 
 Examples:
   plasm-harness boot                                      look at a machine from its firmware on
+  plasm-harness boot --rootfs minimal                     with a rootfs that the set brings
   plasm-harness boot --memory 160                         see what a machine says that is too small
   plasm-harness boot --parameters "phase.mode=private"    with words of your own on the kernel command line
   plasm-harness exec vm1 -- plasm-agent status            from another terminal, while it is up
@@ -18,7 +20,8 @@ Exit codes: 0 it was up and was left, 1 it did not start, 2 wrong usage.`
 
 interface Flags {
   readonly arch: Arch
-  readonly memory: number
+  readonly memory?: number
+  readonly rootfs: Rootfs
   readonly parameters: string
   readonly shell: boolean
 }
@@ -28,13 +31,14 @@ export const addBoot: AddCommand = (program, done) => {
     .command('boot')
     .description('boot one machine and attach this terminal to its console')
     .option(...ARCH)
-    .option('-m, --memory <MiB>', 'its memory', ...MEMORY)
+    .option(...MEMORY)
+    .addOption(rootfsOption())
     .option('-P, --parameters <words>', 'further words of its kernel command line', '')
     .option('--no-shell', 'without a root shell on its console (phase.shell)')
     .addHelpText('after', HELP)
-    .action(async ({ arch, memory, parameters, shell }: Flags) => {
+    .action(async ({ arch, memory, rootfs, parameters, shell }: Flags) => {
       const { bootCommand } = await import('../boot-command.ts')
       const words = [...(shell ? ['phase.shell'] : []), ...parameters.split(/\s+/).filter(Boolean)]
-      done(await bootCommand({ arch, memoryMiB: memory, parameters: words }))
+      done(await bootCommand({ arch, memoryMiB: memory ?? DEFAULT_MEMORY[rootfs], rootfs, parameters: words }))
     })
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { AddCommand } from '../../service/add-command.ts'
 import type { ChainOptions } from '../chain-spec.ts'
-import { ARCH, MEMORY, whole } from './options.ts'
+import { ARCH, DEFAULT_MEMORY, MEMORY, rootfsOption, whole } from './options.ts'
 
 const MAX_GENERATIONS = 20
 
@@ -11,7 +11,7 @@ an origin serves it in a network of its own; vm1 is started from the boot media,
 becomes a provider; once it is ready vm2 is started, and so on. Then everything is stopped.
 
 What is proven, for each machine, from outside: two kernels on one console and no reset between them (kexec); the nonce that
-only the published set holds; the bridge's byte counters for each pair of machines; the set it serves, downloaded and
+only the published set holds; the rootfs that init switches to; the bridge's byte counters for each pair of machines; the set it serves, downloaded and
 compared; two boot ids. A missing piece fails the run and is named.
 
 Examples:
@@ -19,6 +19,7 @@ Examples:
   plasm-harness chain --generations 3 --providers last    only the newest machine is left to boot from
   plasm-harness chain --arch arm64 --json                 the result as one JSON object, the last line of stdout
   plasm-harness chain --plasmd ./plasmd                   the machines serve by that program (docs/concept.md)
+  plasm-harness chain --rootfs minimal                    the machines switch to a rootfs that the set brings
   plasm-harness chain --keep                              leaves the machines up to look at (exec, console), until Ctrl-C
 
 Logs stay in build/runs/<run>/: a console log for each machine, reports.jsonl, dnsmasq.log, origin.log.
@@ -26,7 +27,7 @@ Needs Linux, and root or an unprivileged user namespace with /dev/net/tun. KVM i
 
 Exit codes: 0 proven, 1 failed, 2 wrong usage, 130 interrupted.`
 
-type Flags = Omit<ChainOptions, 'memoryMiB'> & { readonly memory: number; readonly json: boolean }
+type Flags = Omit<ChainOptions, 'memoryMiB'> & { readonly memory?: number; readonly json: boolean }
 
 export const addChain: AddCommand = (program, done) => {
   program
@@ -34,7 +35,8 @@ export const addChain: AddCommand = (program, done) => {
     .description('boot a chain of machines, each from one before it, and prove it')
     .option('-g, --generations <n>', `how many machines, 1 to ${MAX_GENERATIONS}`, whole(1, MAX_GENERATIONS), 2)
     .option(...ARCH)
-    .option('-m, --memory <MiB>', 'memory of each machine', ...MEMORY)
+    .option(...MEMORY)
+    .addOption(rootfsOption())
     .addOption(
       new Option('-p, --providers <which>', 'who goes on serving: all, or only the last ready machine')
         .choices(['all', 'last'])
@@ -50,7 +52,12 @@ export const addChain: AddCommand = (program, done) => {
       if (options.plasmd !== undefined && options.unsigned) {
         command.error('error: --plasmd needs a signed set: a foreign plasmd hands no unsigned manifest on')
       }
+      if (options.unsigned && options.rootfs !== 'none') {
+        command.error(
+          'error: --unsigned goes with --rootfs none: what takes unsigned sets is a part of the initramfs alone',
+        )
+      }
       const { chainCommand } = await import('../chain-command.ts')
-      done(await chainCommand({ ...options, memoryMiB: memory }, json))
+      done(await chainCommand({ ...options, memoryMiB: memory ?? DEFAULT_MEMORY[options.rootfs] }, json))
     })
 }

@@ -1,13 +1,25 @@
+import { Option } from 'commander'
 import { hostArch, parseArch } from '../../service/arch.ts'
 import { asArgument } from '../../service/cli-argument.ts'
+import { ROOTFS_CHOICES, type Rootfs } from '../chain-spec.ts'
 
 const MIN_MEMORY_MIB = 128
 const MAX_MEMORY_MIB = 65_536
 
 /** Options that several commands have, as commander takes them. */
 export const ARCH = ['-A, --arch <arch>', 'x86_64 or arm64', asArgument(parseArch), hostArch()] as const
-/** Parser and default of `--memory`. */
-export const MEMORY = [whole(MIN_MEMORY_MIB, MAX_MEMORY_MIB), 512] as const
+/** What a machine needs to carry a set with that rootfs across kexec, and to run from it, with room to spare, MiB. */
+export const DEFAULT_MEMORY: Readonly<Record<Rootfs, number>> = { none: 512, minimal: 512 }
+const defaults = ROOTFS_CHOICES.map((rootfs) => `${DEFAULT_MEMORY[rootfs]} with rootfs ${rootfs}`)
+export const MEMORY = [
+  '-m, --memory <MiB>',
+  `memory of each machine (default: ${defaults.join(', ')})`,
+  whole(MIN_MEMORY_MIB, MAX_MEMORY_MIB),
+] as const
+export const rootfsOption = () =>
+  new Option('--rootfs <flavour>', 'system of the serve stage; none is the initramfs itself')
+    .choices(ROOTFS_CHOICES)
+    .default('none')
 export const RUN = [
   '-r, --run <id>',
   'which run, by its id or the beginning of it, or by the path of its directory (default: the newest that is up)',

@@ -15,6 +15,8 @@ const WRONG: ReadonlyArray<readonly [args: readonly string[], says: RegExp]> = [
   [['--providers', 'some'], /Allowed choices are all, last/],
   [['--generation'], /unknown option/],
   [['--plasmd', './plasmd', '--unsigned'], /--plasmd needs a signed set/],
+  [['--rootfs', 'alpine'], /Allowed choices are none, minimal/],
+  [['--rootfs', 'minimal', '--unsigned'], /--unsigned goes with --rootfs none/],
   [['vm1'], /too many arguments/],
 ]
 
@@ -33,7 +35,10 @@ test('a failure is one JSON object too, the last line of stdout', async () => {
   const { error, ...rest } = JSON.parse(stdout)
   assert.deepEqual(
     { ...rest, arch: null },
-    { ok: false, arch: null, accel: null, setBytes: 0, plasmd: 'own', lineageVerified: false, generations: [] },
+    {
+      ...{ ok: false, arch: null, accel: null, setBytes: 0, plasmd: 'own', rootfs: 'none', serviceManager: null },
+      ...{ lineageVerified: false, generations: [] },
+    },
   )
   assert.deepEqual([error.code, error.step, error.machine], ['host-memory-short', 'setup', null])
   assert.match(error.hint, /fewer generations/)

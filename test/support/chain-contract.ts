@@ -8,6 +8,9 @@ const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 const seconds = v.pipe(v.number(), v.finite(), v.minValue(0))
 
+const rootfs = v.picklist(['none', 'minimal'])
+const serviceManager = v.picklist(['systemd', 'openrc', 'agent'])
+
 const generation = v.strictObject({
   machine: v.pipe(v.string(), v.regex(/^vm[1-9]\d?$/)),
   generation: positive,
@@ -21,6 +24,8 @@ const generation = v.strictObject({
   discoveredBy: v.picklist(['static', 'mdns', 'dht', 'cache']),
   manifestDigest: v.pipe(v.string(), v.regex(/^sha256:[0-9a-f]{64}$/)),
   handover: v.picklist(['carry', 'disk', 'refetch']),
+  rootfs,
+  serviceManager,
   signed: v.boolean(),
   peerId: v.pipe(v.string(), v.regex(/^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/)),
   provenBy: v.nullable(v.literal('receipt')),
@@ -36,6 +41,7 @@ const generation = v.strictObject({
     kernelBanners: count,
     resets: count,
     nonceInServeStage: v.boolean(),
+    rootfs,
     bytesFromProvider: count,
     bytesFromOthers: count,
     probeBytes: count,
@@ -50,6 +56,8 @@ const proof = v.strictObject({
   accel: v.picklist(['tcg', 'kvm', 'hvf']),
   setBytes: positive,
   plasmd: v.picklist(['own', 'foreign']),
+  rootfs,
+  serviceManager,
   lineageVerified: v.boolean(),
   generations: v.pipe(v.array(generation), v.minLength(1)),
 })

@@ -120,6 +120,7 @@ export async function makeServeMachine(
           trustFile: at('policy.toml'),
           runDirectory,
           releaseFile: at('release'),
+          rootfsFile: at('rootfs'),
           stateDirectory: at('state'),
           plasmd,
           supervision: { ...SUPERVISION_LIMITS, ...supervision },

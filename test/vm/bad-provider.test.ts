@@ -70,7 +70,7 @@ async function publish(t: TestContext): Promise<ChainSpec> {
   t.after(async () => {
     for (const name of ['published', 'bad']) await rm(join(runDir, name), { recursive: true, force: true })
   })
-  const machine = { generations: 1, arch: 'x86_64', memoryMiB: 512 } as const
+  const machine = { generations: 1, arch: 'x86_64', memoryMiB: 512, rootfs: 'none' } as const
   return prepare({ ...machine, providers: 'all', keep: false, unsigned: false }, runDir, t.signal)
 }
 

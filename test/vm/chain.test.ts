@@ -12,17 +12,19 @@ const here = await namespacesHere()
 const skip = 'skip' in here ? here.skip : false
 
 /** What holds for every machine of a proven chain, whatever the architecture. */
-function assertProven({ generations, setBytes, plasmd, lineageVerified }: ChainProof): void {
+function assertProven({ generations, setBytes, plasmd, lineageVerified, ...proof }: ChainProof): void {
   assert.deepEqual([plasmd, lineageVerified], ['own', true])
-  for (const { machine, seconds, evidence, discoveredBy, handover, provenBy } of generations) {
+  for (const { machine, seconds, evidence, discoveredBy, handover, provenBy, rootfs, serviceManager } of generations) {
     assert.equal(provenBy, 'receipt')
     assert.equal(discoveredBy, 'mdns', `${machine} had to discover`)
     assert.equal(handover, 'carry')
+    assert.deepEqual([rootfs, serviceManager], [proof.rootfs, proof.serviceManager])
     const { bytesFromProvider, probeBytes, ...rest } = evidence
     assert.deepEqual(rest, {
       kernelBanners: 2,
       resets: 0,
       nonceInServeStage: true,
+      rootfs: proof.rootfs,
       bytesFromOthers: 0,
       servesSameSet: true,
       bootIdChanged: true,
@@ -56,6 +58,13 @@ test('an arm64 machine boots and becomes a provider', { skip }, async () => {
   const proof = await proveChain('--arch', 'arm64', '--generations', '1')
   assertProven(proof)
   assert.deepEqual([proof.arch, ...lineage(proof)], ['arm64', 'vm1 (1) from origin (0)'])
+})
+
+test('machines with the rootfs minimal switch to it and hand it on', { skip }, async () => {
+  const proof = await proveChain('--generations', '2', '--rootfs', 'minimal')
+  assertProven(proof)
+  assert.deepEqual([proof.rootfs, proof.serviceManager], ['minimal', 'agent'])
+  assert.deepEqual(lineage(proof), ['vm1 (1) from origin (0)', 'vm2 (2) from vm1 (1)'])
 })
 
 test('with the origin gone, the second machine boots from the first', { skip }, async () => {

@@ -39,13 +39,21 @@ test('two kernels on one console', () => {
       { stage: 'fetch', release: null, banners: 1 },
       { stage: 'serve', release: 'run-1', banners: 2 },
     ],
+    rootfs: null,
     kexecAt: 3,
   })
 })
 
+test("the rootfs is that which the second kernel's init switches to", () => {
+  const switching = (flavour: string) => `plasm: switching to rootfs ${flavour}`
+  assert.equal(factsOf([BANNER, switching('minimal'), BANNER]).rootfs, null)
+  assert.equal(factsOf([BANNER, BANNER, switching('minimal'), 'Welcome']).rootfs, 'minimal')
+  assert.equal(factsOf([BANNER, BANNER, switching('a'), switching('b')]).rootfs, 'b')
+})
+
 test("a program's words are not taken for a kernel's", () => {
   const facts = factsOf(['Linux version 6.1', 'plasm-agent: Kernel command line: x', `agent says ${KEXEC.slice(7)}`])
-  assert.deepEqual(facts, { banners: [], commandLines: 0, bootNonce: null, stages: [], kexecAt: null })
+  assert.deepEqual(facts, { banners: [], commandLines: 0, bootNonce: null, stages: [], rootfs: null, kexecAt: null })
 })
 
 test('the nonce of a boot is that on the second kernel command line, whole', () => {

@@ -15,11 +15,19 @@ const VM1: Generation = {
   discoveredBy: 'mdns',
   manifestDigest: `sha256:${'a'.repeat(64)}`,
   handover: 'carry',
+  ...{ rootfs: 'minimal', serviceManager: 'agent' },
   ...{ signed: false, peerId: `12D3KooW${'A'.repeat(44)}`, provenBy: 'receipt' },
   seconds: { total: 30, firmware: 1.2, fetchStage: 12.8, kexec: 1, serveStage: 15 },
   memory: { totalMiB: 469, lowestAvailableMiB: 279 },
   evidence: {
-    ...{ kernelBanners: 2, resets: 0, nonceInServeStage: true, bytesFromProvider: 54_269_387, bytesFromOthers: 0 },
+    ...{
+      kernelBanners: 2,
+      resets: 0,
+      nonceInServeStage: true,
+      rootfs: 'minimal',
+      bytesFromProvider: 54_269_387,
+      bytesFromOthers: 0,
+    },
     ...{ probeBytes: 1930, servesSameSet: true, bootIdChanged: true },
   },
 }
@@ -29,6 +37,7 @@ const RESULT: ChainResult = {
   accel: 'tcg',
   setBytes: 54_208_572,
   plasmd: 'own',
+  ...{ rootfs: 'minimal', serviceManager: 'agent' },
   lineageVerified: true,
   generations: [VM1],
 }
