@@ -14,7 +14,7 @@ export interface SupervisionLimits {
 
 export const SUPERVISION_LIMITS: SupervisionLimits = {
   // So that another one runs within 15 s: a look, its patience, the first pause and the start come on top.
-  hungAfter: 8000,
+  hungAfter: 7000,
   startWithin: 20_000,
   killAfter: 15_000,
   backoffFirst: 1000,

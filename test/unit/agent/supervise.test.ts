@@ -76,10 +76,10 @@ const CASES: Readonly<Record<string, readonly Line[]>> = {
     [61, EXITED, 'backoff'],
     [62, 'tick', 'starting', SPAWN],
   ],
-  'silent for 8 s is hung, and comes back after its end': [
+  'silent for 7 s is hung, and comes back after its end': [
     ...UP,
-    [8.9, silent(100), 'running'],
-    [9, silent(100), 'hung', KILL],
+    [7.9, silent(100), 'running'],
+    [8, silent(100), 'hung', KILL],
     [17, 'tick', 'hung'],
     [17, answered, 'hung'],
     [18, { type: 'exited', how: 'killed by SIGKILL' }, 'backoff'],
@@ -87,12 +87,12 @@ const CASES: Readonly<Record<string, readonly Line[]>> = {
   ],
   'moving byte counters count as alive': [
     ...UP,
-    [8, silent(200), 'running'],
-    [15, silent(300), 'running'],
-    [22.9, silent(300), 'running'],
-    [23, silent(300), 'hung', KILL],
+    [7, silent(200), 'running'],
+    [13, silent(300), 'running'],
+    [19.9, silent(300), 'running'],
+    [20, silent(300), 'hung', KILL],
   ],
-  'a counter that cannot be read keeps nothing alive': [...UP, [9, silent(null), 'hung', KILL]],
+  'a counter that cannot be read keeps nothing alive': [...UP, [8, silent(null), 'hung', KILL]],
   'one that never answers is hung too': [
     [0, 'start', 'starting', SPAWN],
     [0, SPAWNED, 'starting'],
@@ -131,7 +131,7 @@ test('restarts are counted, and how the last run ended is kept', () => {
 
 test('the limits are those of DESIGN and the issue', () => {
   assert.deepEqual(SUPERVISION_LIMITS, {
-    hungAfter: 8000,
+    hungAfter: 7000,
     startWithin: 20_000,
     killAfter: 15_000,
     backoffFirst: 1000,
