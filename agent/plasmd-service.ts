@@ -1,10 +1,17 @@
 import { join } from 'node:path'
+import { openrcPlasmd } from './openrc-owner.ts'
+import { openrcRuns } from './openrc-service.ts'
 import { ownPlasmd } from './plasmd-process.ts'
 import type { ServeSetting, Told } from './serve-setting.ts'
 import type { ServiceOwner } from './service-owner.ts'
+import { RUN_DIRECTORY } from './state-directory.ts'
 
 /** This machine's plasmd, not started yet. */
 export function plasmdService({ plasmd, runDirectory, supervision }: ServeSetting, told: Told): ServiceOwner {
+  if (runDirectory === RUN_DIRECTORY && openrcRuns()) {
+    const files = { argumentsFile: join(runDirectory, 'plasmd.args'), logFile: join(runDirectory, 'plasmd.log') }
+    return openrcPlasmd({ args: plasmdArguments(told), port: told.config.port, ...files })
+  }
   return ownPlasmd({
     command: plasmd,
     args: plasmdArguments(told),

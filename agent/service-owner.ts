@@ -3,7 +3,8 @@ import type { SupervisedPhase } from './supervise.ts'
 
 /** What is known about the plasmd that serves this machine's store. */
 export interface PlasmdView {
-  readonly state: Exclude<SupervisedPhase, 'stopping'>
+  /** `failed`: its owner has given up, and a person has to start it again. */
+  readonly state: Exclude<SupervisedPhase, 'stopping'> | 'failed'
   readonly pid: number | null
   /** RFC 3339. */
   readonly startedAt: string | null

@@ -2,13 +2,17 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inInitRoot, type Shell } from '../support/in-init-root.ts'
 import { namespacesHere } from '../support/in-namespaces.ts'
+import { UNDER_INIT, underInitSteps } from '../support/under-init.ts'
 
 const here = await namespacesHere()
 const skip = 'skip' in here ? here.skip : false
 const namespaces = 'args' in here ? here.args : []
 
-/** What the inittab of our images has about the agent. */
-const INITTAB = '::respawn:/etc/init.d/plasm-agent run\n::shutdown:/etc/init.d/plasm-agent stop'
+/** busybox init, with what the inittab of our images has about the agent. */
+const BUSYBOX_INIT = {
+  program: 'busybox init',
+  inittab: (script: string) => `::respawn:/etc/init.d/plasm-agent run\n::once:${script}\n`,
+}
 /** A process of another user is none that an unprivileged namespace could make. */
 const isRoot = process.geteuid?.() === 0
 
@@ -58,14 +62,14 @@ for (const shell of SHELLS) {
       agent=/etc/init.d/plasm-agent
       step start $agent start
       step status $agent status
-      until_so pid plasmd >/dev/null
+      until_so pid plasmd
       step 'plasmd status' /etc/init.d/plasmd status
       old=$(pid agent); step 'start again' $agent start
       [ "$old" = "$(pid agent)" ] && note 'the same agent'
 
-      kill -KILL "$old"; sleep 0.5; step 'killed' $agent status
+      was=$(pid plasmd); kill -KILL "$old"; sleep 0.5; step 'killed' $agent status
       until_so another agent "$old"; step 'after its restart' $agent status
-      until_so pid plasmd >/dev/null; note "$(running plasm-agent) agent, $(running plasmd) plasmd"
+      until_so another plasmd "$was"; until_so one_each; note "$(running plasm-agent) agent, $(running plasmd) plasmd"
 
       old=$(pid plasmd); step 'plasmd restart' /etc/init.d/plasmd restart
       [ "$old" != "$(pid plasmd)" ] && note 'another plasmd'
@@ -81,7 +85,7 @@ for (const shell of SHELLS) {
       [ "$old" != "$(pid agent)" ] && note 'another agent'
       old=$(pid agent); step try-restart $agent try-restart
       [ "$old" != "$(pid agent)" ] && note 'another agent'
-      until_so pid plasmd >/dev/null; kill -STOP "$(pid agent)"; kill -KILL "$(pid agent-loop)"
+      until_so pid plasmd; kill -STOP "$(pid agent)"; kill -KILL "$(pid agent-loop)"
       kill -KILL "$(pid agent)"; step 'stop, the agent killed' $agent stop
       note "$(running plasm-agent) agents, $(running plasmd) plasmds"
       step 'status' $agent status
@@ -109,33 +113,8 @@ for (const shell of SHELLS) {
 test('busybox init with its inittab line is the one owner: start and stop say whether the agent may run', {
   skip,
 }, async () => {
-  const { steps, said } = await inInitRoot(
-    `
-    agent=/etc/init.d/plasm-agent
-    step start $agent start
-    until_so pid plasmd >/dev/null
-    [ -e /run/plasm/agent-loop.pid ] || note 'no loop'
-    old=$(pid agent); kill -KILL "$old"; until_so another agent "$old"; until_so pid plasmd >/dev/null
-    step 'after its restart' $agent status
-    note "$(running plasm-agent) agent, $(running plasmd) plasmd"
-    step stop $agent stop; sleep 3; step 'stopped' $agent status
-    note "$(running plasm-agent) agents, $(running plasmd) plasmds"
-    step 'start again' $agent start
-    old=$(pid agent); step restart $agent restart
-    [ "$old" != "$(pid agent)" ] && note 'another agent'
-    step 'at the end' $agent status
-    kill -USR2 1 # power off: of this process namespace`,
-    { shell: 'busybox', namespaces, inittab: INITTAB },
-  )
-  assert.deepEqual(
-    steps,
-    [
-      ...['start 0', 'no loop', 'after its restart 0', '1 agent, 1 plasmd'],
-      ...['stop 0', 'stopped 3', '0 agents, 0 plasmds'],
-      ...['start again 0', 'restart 0', 'another agent', 'at the end 0'],
-    ],
-    said,
-  )
+  const { steps, said } = await inInitRoot(UNDER_INIT, { shell: 'busybox', namespaces, init: BUSYBOX_INIT })
+  assert.deepEqual(steps, underInitSteps(false), said)
 })
 
 test('plasm-network: one DHCP client for each interface, renewed and stopped', { skip }, async () => {

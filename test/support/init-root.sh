@@ -2,10 +2,11 @@
 # A root directory with the init scripts of this project under their real paths, and a command in it as PID 1: to be run in
 # mount, process and network namespaces of its own. The system's programs are the host's, /bin/sh is busybox where asked for;
 # plasm-agent and plasmd run from the checkout.
-#   init-root.sh REPOSITORY NODE sh|busybox OUTPUT-DIRECTORY COMMAND…
+#   init-root.sh REPOSITORY NODE sh|busybox OUTPUT-DIRECTORY TREES COMMAND…
+# TREES: unpacked packages, separated by blanks, whose files lie over the host's.
 set -eu
-repository=$1 node=$2 shell=$3 output=$4
-shift 4
+repository=$1 node=$2 shell=$3 output=$4 trees=$5
+shift 5
 busybox=$(command -v busybox)
 root=$(mktemp -d)
 mount -t tmpfs -o mode=0755 root "$root"
@@ -13,12 +14,23 @@ cd "$root"
 for directory in bin sbin lib lib64; do [ ! -L /$directory ] || ln -s usr/$directory $directory; done
 mkdir -p usr proc sys dev tmp run var/lib/plasm/boot-artifacts etc/init.d etc/plasm/trust "./$repository" "./$output"
 chmod 1777 tmp
-for shared in /usr /proc /dev "$repository" "$output"; do mount --rbind "$shared" "./$shared"; done
+for shared in /proc /dev "$repository" "$output"; do mount --rbind "$shared" "./$shared"; done
+if [ -z "$trees" ]; then
+  mount --rbind /usr usr
+else
+  mkdir -p over/usr over/work
+  for tree in $trees; do
+    for part in usr/. bin sbin lib; do [ ! -e "$tree/$part" ] || cp -a "$tree/$part" over/usr/; done
+    [ ! -e "$tree/etc" ] || cp -a "$tree/etc" .
+  done
+  mount -t overlay -o lowerdir=/usr,upperdir=over/usr,workdir=over/work overlay usr
+fi
 mount -t sysfs sysfs sys
+mount -t tmpfs -o mode=0755 run run
 case $node in "$repository"/* | /usr/*) ;; *) mkdir -p ".${node%/*}" && mount --bind "${node%/*}" ".${node%/*}" ;; esac
 # What the agent and people say on the console is to be read here.
-: >console
-mount --bind console dev/console
+: >"$output/console"
+mount --bind "$output/console" dev/console
 [ "$shell" != busybox ] || mount --bind "$busybox" "./$(readlink -f /bin/sh)"
 
 mount -t tmpfs local usr/local/bin
@@ -28,6 +40,7 @@ done
 ln -s "$busybox" usr/local/bin/udhcpc
 chmod 755 usr/local/bin/*
 cp "$repository"/init/init.d/* etc/init.d/
+cp -r "$repository"/init/openrc etc/plasm/
 cp "$repository"/init/pid-files "$repository"/init/network "$repository"/init/udhcpc.script etc/plasm/
 echo 'allow_unsigned = true' >etc/plasm/trust/policy.toml
 echo 'root:x:0:0:root:/root:/bin/sh' >etc/passwd
