@@ -8,13 +8,15 @@ set -eu
 repository=$1 node=$2 shell=$3 output=$4 trees=$5
 shift 5
 busybox=$(command -v busybox)
-root=$(mktemp -d)
+root=$output/root
+mkdir "$root"
 mount -t tmpfs -o mode=0755 root "$root"
 cd "$root"
 for directory in bin sbin lib lib64; do [ ! -L /$directory ] || ln -s usr/$directory $directory; done
 mkdir -p usr proc sys dev tmp run var/lib/plasm/boot-artifacts etc/init.d etc/plasm/trust "./$repository" "./$output"
 chmod 1777 tmp
-for shared in /proc /dev "$repository" "$output"; do mount --rbind "$shared" "./$shared"; done
+for shared in /proc /dev "$repository"; do mount --rbind "$shared" "./$shared"; done
+mount --bind "$output" "./$output"
 if [ -z "$trees" ]; then
   mount --rbind /usr usr
 else
