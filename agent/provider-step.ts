@@ -29,11 +29,21 @@ export async function plasmdAnswers(
         hint: `end the program that listens on port ${port}, or set port in /etc/plasm/agent.toml; plasmd is tried again by itself`,
       })
     }
+    if (state === 'failed') {
+      throw new PlasmError(
+        'plasmd-fails',
+        `${owner.managedBy} has given up on plasmd: ${lastExit ?? 'it does not say why'}`,
+        {
+          facts: { lastExit, restarts, foreign },
+          hint: 'read `plasm-agent logs plasmd`, then: systemctl reset-failed plasmd && systemctl start plasmd',
+        },
+      )
+    }
     if (state === 'backoff' && restarts - before + 1 >= RUNS_ALLOWED) {
       const which = foreign ? 'the foreign plasmd' : 'plasmd'
       throw new PlasmError('plasmd-fails', `${which} ends before it answers: ${lastExit}`, {
         facts: { lastExit, restarts, foreign },
-        hint: `read /run/plasm/plasmd.log${foreign ? `; it must take ${FOREIGN_OPTIONS}` : ''}; plasmd is tried again by itself`,
+        hint: `read \`plasm-agent logs plasmd\`${foreign ? `; it must take ${FOREIGN_OPTIONS}` : ''}; plasmd is tried again by itself`,
       })
     }
     await nextChange(owner, stop)

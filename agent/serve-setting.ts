@@ -6,7 +6,9 @@ import type { DiscoverOptions } from './discover.ts'
 import { isForeign } from './foreign-plasmd.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { ROOTFS_FILE } from './own-system.ts'
+import { serviceManager } from './service-manager.ts'
 import { RUN_DIRECTORY, STATE_DIRECTORY } from './state-directory.ts'
+import type { ServiceManager } from './status-file.ts'
 import type { SupervisionLimits } from './supervise.ts'
 
 /** Where the serve stage runs: the machine it is on, or what a test puts in its place. */
@@ -21,6 +23,7 @@ export interface ServeSetting {
   readonly stateDirectory: string
   /** Program, and arguments before `serve`. */
   readonly plasmd: readonly [string, ...string[]]
+  readonly serviceManager: ServiceManager
   readonly advertise: Advertise
   readonly address: () => string | undefined
   readonly supervision: SupervisionLimits | undefined
@@ -40,6 +43,7 @@ export const THIS_MACHINE: ServeSetting = {
   rootfsFile: ROOTFS_FILE,
   stateDirectory: STATE_DIRECTORY,
   plasmd: ['plasmd'],
+  serviceManager: serviceManager(),
   advertise: mdns,
   address: firstAddress,
   supervision: undefined,

@@ -14,6 +14,7 @@ import { mend } from './mend.ts'
 import { plasmdService } from './plasmd-service.ts'
 import { prove } from './prove.ts'
 import { plasmdAnswers } from './provider-step.ts'
+import { readinessNotifier } from './readiness-notify.ts'
 import { announce } from './ready-step.ts'
 import { readRecord, recordFor, writeProviderFile } from './record-file.ts'
 import { removeOldSets } from './retention.ts'
@@ -43,7 +44,7 @@ export async function serve(given: Partial<ServeSetting> = {}, begun: Begun = {}
   const stop = stopSignal()
   const log = createLog('plasm-agent', { file: join(setting.runDirectory, 'agent.log') })
   const late = createLateSink()
-  const run = createStepRunner('serve', [log.sink, late.sink])
+  const run = createStepRunner('serve', [log.sink, late.sink, readinessNotifier()])
   const { version, commit } = buildInfo()
   run.emit({ type: 'stage-started', stage: 'serve', version, commit })
   const told = await run.step('config', () => begun.told ?? configure(setting)).catch(asPlasmError)

@@ -35,7 +35,7 @@ export interface Status {
     readonly hash: string
   }>
   readonly plasmd: {
-    readonly state: 'starting' | 'running' | 'hung' | 'backoff' | 'stopped'
+    readonly state: 'starting' | 'running' | 'hung' | 'backoff' | 'failed' | 'stopped'
     readonly pid: number | null
     readonly startedAt: string | null
     readonly restarts: number

@@ -9,7 +9,7 @@ import type { ChainResult } from './result.ts'
 export type ProvidersLeft = 'all' | 'last'
 
 /** Systems of the serve stage that a set can bring; `none`: the initramfs itself. */
-export const ROOTFS_CHOICES = ['none', 'minimal'] as const
+export const ROOTFS_CHOICES = ['none', 'minimal', 'debian'] as const
 export type Rootfs = (typeof ROOTFS_CHOICES)[number]
 
 export interface ChainOptions {

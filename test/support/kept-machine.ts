@@ -17,8 +17,9 @@ export interface KeptMachine extends AsyncDisposable {
 }
 
 /** A chain of one, proven, whose machine stays up until disposed of. */
-export async function keptMachine(): Promise<KeptMachine> {
-  const chain = execa(process.execPath, [HARNESS, 'chain', '--generations', '1', '--keep', '--json'], {
+export async function keptMachine(rootfs: string): Promise<KeptMachine> {
+  const words = ['chain', '--generations', '1', '--rootfs', rootfs, '--keep', '--json']
+  const chain = execa(process.execPath, [HARNESS, ...words], {
     cwd: ROOT,
     stdin: 'ignore',
     reject: false,

@@ -107,8 +107,8 @@ set          stable/x86_64 0.1.0, sequence 12, sha256:abababababab
 artifacts    kernel         7.6 MiB  sha256:010101010101
              initramfs     40.1 MiB  sha256:020202020202
 handover     carry, 47.7 MiB
-plasmd       running, pid 77, up 1 min 55 s, 1 restart, last ended: killed by
-             SIGKILL
+plasmd       running, pid 77, up 1 min 55 s, 1 restart by the agent, last ended:
+             killed by SIGKILL
              http://127.0.0.1:8080; served 47.7 MiB in 12 requests
 memory       300 of 480 MiB available, lowest 130
 last report  ready delivered, 1 min 5 s ago
@@ -125,7 +125,7 @@ test('the screen of a machine that is not ready says why and what to do', () => 
 machine      plasm-00a1b2
 peer id      12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7
 set          none
-plasmd       backoff, 1 restart, last ended: killed by SIGKILL
+plasmd       backoff, 1 restart by the agent, last ended: killed by SIGKILL
              http://127.0.0.1:8080
 memory       300 of 480 MiB available, lowest 130
 last report  ready delivered, 1 min 5 s ago
