@@ -31,6 +31,7 @@ qemu-aarch64-static:qemu-user-static
 curl:curl
 git:git
 strace:strace
+shellcheck:shellcheck
 mkfs.ext4:e2fsprogs
 mmdebstrap:mmdebstrap
 arch-test:arch-test
