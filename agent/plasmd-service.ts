@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { logDirectory } from './log-directory.ts'
 import { ownPlasmd } from './plasmd-process.ts'
 import type { ServeSetting, Told } from './serve-setting.ts'
 import type { ServiceOwner } from './service-owner.ts'
@@ -15,7 +16,7 @@ export function plasmdService(setting: ServeSetting, told: Told): ServiceOwner {
   return ownPlasmd({
     command: plasmd,
     ...serving,
-    logFile: join(runDirectory, 'plasmd.log'),
+    logFile: join(logDirectory(runDirectory), 'plasmd.log'),
     pidFile: join(runDirectory, 'plasmd.pid'),
     limits: supervision,
   })

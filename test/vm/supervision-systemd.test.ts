@@ -87,7 +87,7 @@ const CASES: Readonly<Record<string, SupervisionCase>> = {
 }
 
 test('supervision under systemd', { skip }, async (t) => {
-  await using machine = await keptMachine('debian')
+  await using machine = await keptMachine('--generations', '1', '--rootfs', 'debian')
   for (const [name, run] of Object.entries({ ...CASES, ...commonCases(SYSTEMD) }))
     await t.test(name, (t) => run(machine, t))
 })

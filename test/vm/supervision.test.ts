@@ -71,7 +71,7 @@ const CASES: Readonly<Record<string, SupervisionCase>> = {
 }
 
 test('supervision under busybox init', { skip }, async (t) => {
-  await using machine = await keptMachine('none')
+  await using machine = await keptMachine()
   for (const [name, run] of Object.entries({ ...commonCases(BUSYBOX), ...CASES }))
     await t.test(name, (t) => run(machine, t))
 })
