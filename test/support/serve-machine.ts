@@ -36,6 +36,7 @@ export interface ServeMachine {
     supervision?: Partial<SupervisionLimits>
     recheckEvery?: number
     rereadEvery?: number
+    updateEvery?: number
     /** Instead of ours. */
     plasmd?: readonly [string, ...string[]]
     /** Program and arguments to run the agent by. */
@@ -108,7 +109,14 @@ export async function makeServeMachine(
       await writeFile(join(handover, HANDOVER.record), JSON.stringify(recordOf(verified)), { mode: 0o600 })
       await writeFile(join(handover, verified.file), raw.bytes)
     },
-    start({ supervision, recheckEvery = 30_000, rereadEvery = 3600_000, plasmd = OUR_PLASMD, through = [] } = {}) {
+    start({
+      supervision,
+      recheckEvery = 30_000,
+      rereadEvery = 3600_000,
+      updateEvery = 3600_000,
+      plasmd = OUR_PLASMD,
+      through = [],
+    } = {}) {
       const program: ServeProgram = {
         setting: {
           sources: {
@@ -126,6 +134,7 @@ export async function makeServeMachine(
           supervision: { ...SUPERVISION_LIMITS, ...supervision },
           recheckEvery,
           rereadEvery,
+          updateEvery,
         },
         advertisements: at('advertisements'),
       }
