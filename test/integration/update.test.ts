@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
 import { type UpdateResult, update } from '../../agent/update-command.ts'
 import { leaveRequest } from '../../agent/update-request.ts'
 import { hostArch } from '../../service/arch.ts'
 import { payloadOf } from '../../service/derived-manifest.ts'
 import { sha256Of } from '../../service/manifest.ts'
 import { makeSet, type TestSet, type TestSetOptions } from '../support/boot-set.ts'
+import { DISK_DIR } from '../support/disk-dir.ts'
 import { type Misbehave, startProvider, type TestProvider } from '../support/provider.ts'
 import { makeServeMachine, type ServeMachine, until } from '../support/serve-machine.ts'
-import { hex, setsIn } from '../support/store-fixture.ts'
+import { hex, layOut, setsIn } from '../support/store-fixture.ts'
 import { makeKey, signSet, writePolicy } from '../support/trust.ts'
 
 const ada = makeKey()
@@ -249,4 +252,23 @@ test('an agent that is stopped while it fetches ends at once; a request that nob
   await leaveRequest(at.runDirectory, { id: '5f0c1c5e-4b1f-4d53-9b43-3f8d9c3f5a12', action: 'apply' })
   at.start({ recheckEvery: 200 })
   await at.event('ready', ({ record }) => record.set.sequence === 2)
+})
+
+test('over mDNS, while it advertises itself: another machine on the link is found, and its newer set taken', async (t) => {
+  const artifacts = await mkdtemp(join(DISK_DIR, 'plasm-newer-'))
+  t.after(() => rm(artifacts, { recursive: true, force: true }))
+  const newer = makeSet({ sequence: 2 })
+  await layOut(join(artifacts, 'stable', hostArch()), newer)
+  const node = (file: string) => `${process.execPath} ${join(import.meta.dirname, '../..', file)}`
+  const peer = `${node('service/plasmd.ts')} serve --artifacts ${artifacts}`
+  const { stdout } = await promisify(execFile)(
+    join(import.meta.dirname, '../support/two-networks.sh'),
+    [peer, node('test/support/roll-on-program.ts')],
+    { timeout: 60_000 },
+  )
+  const { checked, applied, record } = JSON.parse(stdout.trim().split('\n').at(-1)!)
+  assert.deepEqual(checked.newest.providers, ['http://10.77.0.1:8080'])
+  assert.deepEqual([checked.outcome, checked.found, checked.refused], ['newer', 1, []])
+  assert.equal(applied.outcome, 'applied')
+  assert.equal(record.set.manifestDigest, sha256Of(newer.manifest))
 })

@@ -37,6 +37,8 @@ export interface ServeMachine {
     recheckEvery?: number
     rereadEvery?: number
     updateEvery?: number
+    /** Advertise on the link that is there, and browse it, instead of staying on loopback. */
+    onLink?: boolean
     /** Instead of ours. */
     plasmd?: readonly [string, ...string[]]
     /** Program and arguments to run the agent by. */
@@ -116,6 +118,7 @@ export async function makeServeMachine(
       updateEvery = 3600_000,
       plasmd = OUR_PLASMD,
       through = [],
+      onLink = false,
     } = {}) {
       const program: ServeProgram = {
         setting: {
@@ -136,7 +139,7 @@ export async function makeServeMachine(
           rereadEvery,
           updateEvery,
         },
-        advertisements: at('advertisements'),
+        advertisements: onLink ? null : at('advertisements'),
       }
       const agent = startAgent(program, through)
       agents.add(agent)
