@@ -31,6 +31,8 @@ export interface ServeSetting {
   readonly recheckEvery: number
   /** How often all of it is read again, ms: a file that rots does not change its time. */
   readonly rereadEvery: number
+  /** How often newer sets are looked for, ms; with jitter, and less often while it fails (update-schedule.ts). */
+  readonly updateEvery: number
   /** How other providers are looked for when the set is lost; undefined: as in the fetch stage. */
   readonly discovery: DiscoverOptions | undefined
 }
@@ -49,6 +51,7 @@ export const THIS_MACHINE: ServeSetting = {
   supervision: undefined,
   recheckEvery: 30_000,
   rereadEvery: 6 * 3600_000,
+  updateEvery: 5 * 60_000,
   discovery: undefined,
 }
 

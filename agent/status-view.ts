@@ -1,5 +1,7 @@
+import { age } from './age.ts'
 import { mib, printable, short } from './log-lines.ts'
 import type { Status } from './status-file.ts'
+import { updatesText } from './updates-view.ts'
 
 const COLUMNS = 80
 /** The longest label and two spaces. */
@@ -24,6 +26,7 @@ export function statusScreen(status: Status, { colour, now }: Look): string {
     ...machine(status),
     ...lineage(status),
     ...bootSet(status),
+    ...updates(status, now),
     ...plasmd(status, now),
     ...memory(status),
     ...disk(status),
@@ -71,6 +74,11 @@ function bootSet({ record, artifacts }: Status): readonly Row[] {
     ...others.map((line) => ['', line] as const),
     ['handover', `${record.handover}, ${mib(record.set.bytes)} MiB`],
   ]
+}
+
+/** Looked for while this machine is ready: what was known before is of no use to one that is not. */
+function updates({ ready, updates }: Status, now: number): readonly Row[] {
+  return updates === null || !ready ? [] : [['newer sets', updatesText(updates, now)]]
 }
 
 function plasmd({ plasmd }: Status, now: number): readonly Row[] {
@@ -125,15 +133,6 @@ function agent({ agent, stage, step }: Status, now: number): readonly Row[] {
       `pid ${agent.pid}, up ${age(agent.startedAt, now)}, ${stage} stage at ${step}, ${agent.version} (${agent.commit})`,
     ],
   ]
-}
-
-/** `12 s`, `3 min 5 s`, `2 h 10 min`, `4 d 3 h` since an RFC 3339 time. */
-export function age(since: string, now: number): string {
-  const seconds = Math.max(0, Math.floor((now - Date.parse(since)) / 1000))
-  const [minutes, hours, days] = [Math.floor(seconds / 60), Math.floor(seconds / 3600), Math.floor(seconds / 86_400)]
-  if (days > 0) return `${days} d ${hours % 24} h`
-  if (hours > 0) return `${hours} h ${minutes % 60} min`
-  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`
 }
 
 /** Lines of at most 80 columns behind a label; only a word longer than that is wider. Runs of spaces stay. */

@@ -82,8 +82,13 @@ export async function keepComplete(root: string, { writer }: CompleteSet<StoreWr
   return keepSet(root, writer.directory, writer.verified)
 }
 
-/** A fetched set, every byte of it verified, becomes the one that the store serves. */
+/** A fetched set, every byte of it verified, becomes the one that the store serves. Where that fails nothing is left of it. */
 export async function publishComplete(root: string, { writer }: CompleteSet<StoreWriter>): Promise<StoredSet> {
-  await writer.settle()
-  return publish(root, writer.directory, writer.verified)
+  try {
+    await writer.settle()
+    return await publish(root, writer.directory, writer.verified)
+  } catch (thrown) {
+    await writer.discard().catch(() => {})
+    throw thrown
+  }
 }

@@ -4,9 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { age } from '../../../agent/age.ts'
 import { exitCodeOf, findStatus } from '../../../agent/status.ts'
 import type { Status } from '../../../agent/status-file.ts'
-import { age, statusScreen } from '../../../agent/status-view.ts'
+import { statusScreen } from '../../../agent/status-view.ts'
 
 const digest = (byte: string) => `sha256:${byte.repeat(32)}`
 const NOW = Date.parse('2026-01-01T00:02:05Z')
@@ -71,6 +72,13 @@ const READY: Status = {
     foreign: false,
   },
   advertising: true,
+  updates: {
+    lastLook: { at: '2026-01-01T00:01:05Z', found: 3, refused: [], error: null },
+    newest: null,
+    fetching: null,
+    nextLookAt: '2026-01-01T00:06:05Z',
+    answers: [],
+  },
   lastReport: { at: '2026-01-01T00:01:00Z', type: 'ready', delivered: true, error: null },
   lastError: null,
   memory: { totalMiB: 480, availableMiB: 300, lowestAvailableMiB: 130, budget: null },
@@ -108,6 +116,7 @@ set          stable/x86_64 0.1.0, sequence 12, sha256:abababababab
 artifacts    kernel         7.6 MiB  sha256:010101010101
              initramfs     40.1 MiB  sha256:020202020202
 handover     carry, 47.7 MiB
+newer sets   none at 3 other providers; looked 1 min 0 s ago
 plasmd       running, pid 77, up 1 min 55 s, 1 restart by the agent, last ended:
              killed by SIGKILL
              http://127.0.0.1:8080; served 47.7 MiB in 12 requests
