@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { namespacesHere } from '../support/in-namespaces.ts'
 import { keptMachine } from '../support/kept-machine.ts'
 import { commonCases, inside, type ManagerTools, numbers, type SupervisionCase } from '../support/supervision-cases.ts'
+import { openTerminal } from '../support/terminal.ts'
 
 const here = await namespacesHere()
 const skip = 'skip' in here ? here.skip : false
@@ -13,6 +15,8 @@ const SYSTEMD: ManagerTools = {
   stopAgent: 'systemctl stop plasm-agent.service',
   startAgent: 'systemctl start --no-block plasm-agent.service',
 }
+const HARNESS = fileURLToPath(new URL('../../host-harness/cli.ts', import.meta.url))
+const LOGIN_WITHIN_MS = 120_000
 const TOP_EXPOSURE = 2
 /** StartLimitBurst= of plasmd.service. */
 const STARTS_ALLOWED = 8
@@ -34,6 +38,20 @@ const CASES: Readonly<Record<string, SupervisionCase>> = {
     t.diagnostic(`exposure ${exposure}`)
     assert.ok(exposure <= TOP_EXPOSURE, lines[1])
     assert.deepEqual(lines.slice(2), ['active', ''], 'plasm-ready.target, and no unit that failed')
+  },
+
+  'a person logs in on the console': async (machine, t) => {
+    const words = [process.execPath, HARNESS, 'console', '--run', machine.runDir, 'vm1']
+    const terminal = openTerminal(words, LOGIN_WITHIN_MS)
+    t.after(terminal.stop)
+    terminal.type('\r')
+    await terminal.until(/login: /)
+    terminal.type('root\r')
+    await terminal.until(/root@plasm-\w+:~# /)
+    terminal.type('plasm-agent status | head -n 1; echo logged in as $(id -un) $((6*7))\r')
+    await terminal.until(/^ready\s+logged in as root 42/m)
+    terminal.type('exit\r\x1d')
+    assert.equal(await terminal.end(), 0)
   },
 
   'plasm-agent finds its way around': async (machine) => {
