@@ -8,6 +8,8 @@ export interface Candidate {
   readonly name: string | null
   /** As advertised, or null where the advertisement does not say. */
   readonly generation: number | null
+  /** As advertised: a provider that says itself that it has nothing newer need not be asked whether it has (find-newer.ts). */
+  readonly sequence?: number
 }
 
 /** A place that discovery found and will not ask, with the reason in words. */

@@ -9,6 +9,7 @@ import { addLogs } from './cli/logs.ts'
 import { addServe } from './cli/serve.ts'
 import { addStage } from './cli/stage.ts'
 import { addStatus } from './cli/status.ts'
+import { addUpdate } from './cli/update.ts'
 import { addVerify } from './cli/verify.ts'
 
 const OVERVIEW = `
@@ -28,6 +29,7 @@ const COMMANDS: readonly AddCommand[] = [
   addBoot,
   addServe,
   addStatus,
+  addUpdate,
   addDoctor,
   addLogs,
   addHandover,

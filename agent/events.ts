@@ -20,8 +20,11 @@ export const SERVE_STEPS = ['config', 'adopt', 'provider', 'self-check', 'advert
 /** Off the way to ready: taken only when the stored set is lost. */
 export const MENDING_STEPS = ['refetch'] as const
 
+/** Beside `watch`: taken when a newer set is there (updates.ts). */
+export const UPDATE_STEPS = ['update'] as const
+
 export type Stage = 'fetch' | 'serve'
-export type StepName = (typeof FETCH_STEPS | typeof SERVE_STEPS | typeof MENDING_STEPS)[number]
+export type StepName = (typeof FETCH_STEPS | typeof SERVE_STEPS | typeof MENDING_STEPS | typeof UPDATE_STEPS)[number]
 
 export interface ReportedError {
   readonly code: string

@@ -11,6 +11,7 @@ const WORTH_ANOTHER_TRY = new Set(['transfer-broken', 'body-too-short', 'provide
 
 /**
  * Fetches what is still missing of one artifact from one provider, resuming with a range where a transfer breaks.
+ * @param signal ends it, whatever is going on
  * @throws PlasmError of http-range.ts, artifact-receiver.ts or the writer's; what was verified stays in `writer.kept`
  */
 export async function fetchArtifact(
@@ -19,6 +20,7 @@ export async function fetchArtifact(
   writer: ArtifactSink,
   limits: TransferLimits,
   onBytes: (position: number) => void,
+  signal?: AbortSignal,
 ): Promise<void> {
   const { role, size_bytes: size, download_url: path } = artifact
   let verifiedSinceFailure = false
@@ -34,16 +36,17 @@ export async function fetchArtifact(
   })
   for (let failures = 0; receiver.position() < size; ) {
     try {
-      await readFrom(`${provider}${path}`, { from: receiver.position(), size }, limits, (data) => {
+      const take = (data: Buffer) => {
         receiver.push(data)
         onBytes(receiver.position())
-      })
+      }
+      await readFrom(`${provider}${path}`, { from: receiver.position(), size }, limits, take, signal)
     } catch (thrown) {
       receiver.interrupted()
       failures = verifiedSinceFailure ? 1 : failures + 1
       verifiedSinceFailure = false
-      if (!isWorthAnotherTry(thrown) || failures >= limits.tries) throw thrown
-      await sleep(pauseBefore(thrown, failures, limits))
+      if (signal?.aborted || !isWorthAnotherTry(thrown) || failures >= limits.tries) throw thrown
+      await sleep(pauseBefore(thrown, failures, limits), undefined, signal ? { signal } : {})
     }
   }
 }

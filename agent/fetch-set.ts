@@ -21,6 +21,7 @@ export async function fetchSet<Writer extends ArtifactSink>(
   writer: Writer,
   onProgress: (progress: FetchProgress) => void,
   limits: TransferLimits = TRANSFER_LIMITS,
+  signal?: AbortSignal,
 ): Promise<CompleteSet<Writer>> {
   const { manifest } = writer.verified
   const totalBytes = setBytes(manifest)
@@ -33,12 +34,13 @@ export async function fetchSet<Writer extends ArtifactSink>(
     const others = artifacts
       .filter(({ role }) => role !== artifact.role)
       .reduce((sum, { role }) => sum + keptOf(role), 0)
-    await fetchArtifact(url, artifact, writer, limits, (position) => {
+    const onBytes = (position: number) => {
       const now = performance.now()
       if (now - told < PROGRESS_EVERY_MS) return
       told = now
       onProgress({ bytes: others + position, totalBytes })
-    })
+    }
+    await fetchArtifact(url, artifact, writer, limits, onBytes, signal)
   }
   onProgress({ bytes: totalBytes, totalBytes })
   return completeSet(writer)

@@ -20,6 +20,7 @@ export async function readFrom(
   { from, size }: { from: number; size: number },
   patience: Patience,
   take: (data: Buffer) => void,
+  signal?: AbortSignal,
 ): Promise<void> {
   let start = 0
   let at = 0
@@ -40,7 +41,8 @@ export async function readFrom(
     start = at = startOf(url, answer, { from, size })
   }
   const headers = from > 0 ? { range: `bytes=${from}-` } : NO_DIGEST
-  await broken(url, () => streamHttp({ url, method: 'GET', headers, patience, onHead, onBody })).catch((error) => {
+  const request = { url, method: 'GET', headers, patience, onHead, onBody, ...(signal ? { signal } : {}) } as const
+  await broken(url, () => streamHttp(request)).catch((error) => {
     throw thrown ? thrown.what : error
   })
   if (at === size) return

@@ -11,11 +11,13 @@ export function judgeInstance(
   const usable = addresses.filter((address) => addressProblem(address, port, own) === undefined)
   const address = usable.includes(sender) ? sender : (usable[0] ?? addresses[0]!)
   const claimed = txt.get('generation') ?? ''
+  const sequence = txt.get('sequence') ?? ''
   const candidate: Candidate = {
     url: `http://${address}:${port}`,
     source: 'mdns',
     name: txt.get('machine') || label,
     generation: /^\d{1,6}$/.test(claimed) ? Number(claimed) : null,
+    ...(/^\d{1,15}$/.test(sequence) ? { sequence: Number(sequence) } : {}),
   }
   const channel = txt.get('channel') ?? wanted.channel
   const arch = txt.get('arch') ?? wanted.arch

@@ -52,7 +52,7 @@ export async function plasmdAnswers(
       const which = foreign ? 'the foreign plasmd' : 'plasmd'
       throw new PlasmError('plasmd-fails', `${which} ends before it answers: ${lastExit}`, {
         facts: { lastExit, restarts, foreign },
-        hint: `read /run/plasm/plasmd.log${foreign ? `; it must take ${FOREIGN_OPTIONS}` : ''}; plasmd is tried again by itself`,
+        hint: `read \`plasm-agent logs plasmd\`${foreign ? `; it must take ${FOREIGN_OPTIONS}` : ''}; plasmd is tried again by itself`,
       })
     }
     await nextChange(owner, stop)

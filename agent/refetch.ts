@@ -1,21 +1,17 @@
-import { asPlasmError, PlasmError } from '../service/errors.ts'
+import { PlasmError } from '../service/errors.ts'
 import type { SeenReleases } from '../service/freshness.ts'
-import { setBytes } from '../service/manifest.ts'
-import { storePaths } from '../service/store-layout.ts'
 import type { TrustPolicy } from '../service/trust-policy.ts'
 import { createCandidateLog } from './candidate-log.ts'
 import type { AgentConfig } from './config.ts'
-import { makeRoom } from './copy-set.ts'
 import { DISCOVERY, type DiscoverOptions, discover } from './discover.ts'
+import { fetchIntoStore } from './fetch-into-store.ts'
 import { createManifestAsker } from './fetch-manifests.ts'
-import { fetchSet } from './fetch-set.ts'
-import { exists, type StoredSet } from './publish.ts'
+import type { StoredSet } from './publish.ts'
 import { type Choice, rank } from './rank.ts'
 import { onlyAccepted, onlyAnswered } from './sift.ts'
 import type { EventSink } from './steps.ts'
 import { onStore } from './store-errors.ts'
-import { prepareStore } from './store-safety.ts'
-import { createStoreWriter, publishComplete, type StoreWriter } from './store-writer.ts'
+import { publishComplete } from './store-writer.ts'
 
 export interface Refetch {
   readonly config: AgentConfig
@@ -47,43 +43,8 @@ export async function refetch({ config, policy, seen, atLeast, emit, discovery }
   if (fresh.length === 0) throw onlyOlder(atLeast, accepted)
   const ranked = rank(fresh, config.machine)
   log.ranked(ranked.map(({ candidate }) => candidate))
-  return onStore(config.storeRoot, () => fetchFromAny(config.storeRoot, config.channel, ranked, log))
-}
-
-async function fetchFromAny(
-  root: string,
-  channel: string,
-  ranked: readonly Choice[],
-  log: ReturnType<typeof createCandidateLog>,
-): Promise<StoredSet> {
-  await prepareStore(root, channel)
-  let writer: StoreWriter | undefined
-  let last: unknown
-  try {
-    for (const { candidate, verified } of ranked) {
-      log.chosen(candidate)
-      try {
-        // Sets are never mixed; what one provider left verified of this one is there for the next.
-        if (writer?.verified.digest !== verified.digest) {
-          await writer?.discard()
-          writer = undefined
-          const old = storePaths(root).set(verified.digest)
-          await makeRoom(root, setBytes(verified.manifest))
-          writer = await createStoreWriter(root, verified, (await exists(old)) ? old : undefined)
-        }
-        const set = await publishComplete(root, await fetchSet(candidate.url, writer, () => {}))
-        writer = undefined
-        return set
-      } catch (thrown) {
-        const { code, message } = asPlasmError(thrown)
-        log.rejected(candidate, `${message} [${code}]`)
-        last = thrown
-      }
-    }
-  } finally {
-    await writer?.discard().catch(() => {})
-  }
-  throw last
+  const { storeRoot: root, channel } = config
+  return onStore(root, async () => publishComplete(root, await fetchIntoStore({ root, channel, ranked, log })))
 }
 
 function onlyOlder(atLeast: number, accepted: readonly Choice[]): PlasmError {

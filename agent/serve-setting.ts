@@ -6,7 +6,9 @@ import type { DiscoverOptions } from './discover.ts'
 import { isForeign } from './foreign-plasmd.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { ROOTFS_FILE } from './own-system.ts'
+import { serviceManager } from './service-manager.ts'
 import { RUN_DIRECTORY, STATE_DIRECTORY } from './state-directory.ts'
+import type { ServiceManager } from './status-file.ts'
 import type { SupervisionLimits } from './supervise.ts'
 
 /** Where the serve stage runs: the machine it is on, or what a test puts in its place. */
@@ -21,6 +23,7 @@ export interface ServeSetting {
   readonly stateDirectory: string
   /** Program, and arguments before `serve`. */
   readonly plasmd: readonly [string, ...string[]]
+  readonly serviceManager: ServiceManager
   readonly advertise: Advertise
   readonly address: () => string | undefined
   readonly supervision: SupervisionLimits | undefined
@@ -28,6 +31,8 @@ export interface ServeSetting {
   readonly recheckEvery: number
   /** How often all of it is read again, ms: a file that rots does not change its time. */
   readonly rereadEvery: number
+  /** How often newer sets are looked for, ms; with jitter, and less often while it fails (update-schedule.ts). */
+  readonly updateEvery: number
   /** How other providers are looked for when the set is lost; undefined: as in the fetch stage. */
   readonly discovery: DiscoverOptions | undefined
 }
@@ -40,11 +45,13 @@ export const THIS_MACHINE: ServeSetting = {
   rootfsFile: ROOTFS_FILE,
   stateDirectory: STATE_DIRECTORY,
   plasmd: ['plasmd'],
+  serviceManager: serviceManager(),
   advertise: mdns,
   address: firstAddress,
   supervision: undefined,
   recheckEvery: 30_000,
   rereadEvery: 6 * 3600_000,
+  updateEvery: 5 * 60_000,
   discovery: undefined,
 }
 

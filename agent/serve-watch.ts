@@ -10,6 +10,7 @@ import { readRecord, recordFor, writeRecord } from './record-file.ts'
 import type { Served, Server } from './serve-server.ts'
 import type { PlasmdView } from './service-owner.ts'
 import { reportedError } from './steps.ts'
+import type { Updates } from './updates.ts'
 
 const LOOK_EVERY_MS = 5000
 
@@ -17,7 +18,19 @@ const LOOK_EVERY_MS = 5000
 const NEEDS_A_SET = new Set(['nothing-to-serve', 'handover-incomplete'])
 const NEEDS_PLASMD = new Set(['port-in-use', 'plasmd-fails'])
 
-export async function openInbox({ told, wake, log, run, setting }: Server): Promise<Inbox> {
+/** Where newer sets come from: other programs on this machine, and other machines. */
+export interface Sources {
+  readonly inbox: Inbox
+  readonly updates: Updates
+}
+
+export async function openSources(server: Server): Promise<Sources> {
+  // As all that fetches, it loads only where a machine is ready, or lacks a set.
+  const [inbox, { createUpdates }] = await Promise.all([openInbox(server), import('./updates.ts')])
+  return { inbox, updates: createUpdates(server) }
+}
+
+async function openInbox({ told, wake, log, run, setting }: Server): Promise<Inbox> {
   const { config, policy } = told
   return watchInboxes(
     config.inboxes,
@@ -36,7 +49,12 @@ export async function openInbox({ told, wake, log, run, setting }: Server): Prom
  * @returns why it no longer is, one sentence
  * @throws PlasmError `self-check-mismatch` where the stored set itself is wrong and was taken out of service
  */
-export async function watchUntilLost(server: Server, inbox: Inbox, served: Served, address: string): Promise<string> {
+export async function watchUntilLost(
+  server: Server,
+  { inbox, updates }: Sources,
+  served: Served,
+  address: string,
+): Promise<string> {
   const { stop, owner, wake, setting, told } = server
   let checkedAt = performance.now()
   while (!stop.aborted) {
@@ -57,6 +75,8 @@ export async function watchUntilLost(server: Server, inbox: Inbox, served: Serve
       if (failed) return `${failed.message} [${failed.code}]`
       checkedAt = performance.now()
     }
+    const rolledOn = await updates.look(served)
+    if (rolledOn) return rolledOn
     await wake.wait(Math.min(LOOK_EVERY_MS, setting.recheckEvery))
   }
   return 'the agent was asked to stop'

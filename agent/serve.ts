@@ -7,19 +7,20 @@ import { adopt } from './adopt.ts'
 import { advertiseSet } from './advertise-step.ts'
 import { SERVE_STEPS } from './events.ts'
 import { readSeen } from './freshness-file.ts'
-import type { Inbox } from './inbox.ts'
 import { createLateSink } from './late-sink.ts'
 import { createLog } from './log.ts'
+import { logDirectory } from './log-directory.ts'
 import { mend } from './mend.ts'
 import { plasmdService } from './plasmd-service.ts'
 import { prove } from './prove.ts'
 import { plasmdAnswers } from './provider-step.ts'
+import { readinessNotifier } from './readiness-notify.ts'
 import { announce } from './ready-step.ts'
 import { readRecord, recordFor, writeProviderFile } from './record-file.ts'
 import { removeOldSets } from './retention.ts'
 import { openServer, type Served, type Server } from './serve-server.ts'
 import { configure, type ServeSetting, stopSignal, THIS_MACHINE, type Told } from './serve-setting.ts'
-import { openInbox, waitForChange, watchUntilLost } from './serve-watch.ts'
+import { openSources, type Sources, waitForChange, watchUntilLost } from './serve-watch.ts'
 import type { ServiceOwner } from './service-owner.ts'
 import { createStepRunner } from './steps.ts'
 
@@ -41,9 +42,9 @@ export interface Begun {
 export async function serve(given: Partial<ServeSetting> = {}, begun: Begun = {}): Promise<number> {
   const setting = { ...THIS_MACHINE, ...given }
   const stop = stopSignal()
-  const log = createLog('plasm-agent', { file: join(setting.runDirectory, 'agent.log') })
+  const log = createLog('plasm-agent', { file: join(logDirectory(setting.runDirectory), 'agent.log') })
   const late = createLateSink()
-  const run = createStepRunner('serve', [log.sink, late.sink])
+  const run = createStepRunner('serve', [log.sink, late.sink, readinessNotifier()])
   const { version, commit } = buildInfo()
   run.emit({ type: 'stage-started', stage: 'serve', version, commit })
   const told = await run.step('config', () => begun.told ?? configure(setting)).catch(asPlasmError)
@@ -71,13 +72,13 @@ async function stayPrivate({ run, stop, notReady }: Server): Promise<void> {
 
 async function serveUntilStopped(server: Server): Promise<void> {
   const { stop, notReady } = server
-  let opened: Promise<Inbox> | undefined
+  let opened: Promise<Sources> | undefined
   // Opened when it is first needed, which is after ready: watching is not on the way there.
-  const inbox = () => (opened ??= openInbox(server))
+  const sources = () => (opened ??= openSources(server))
   try {
     for (let pause = PAUSE_FIRST_MS; !stop.aborted; ) {
       try {
-        notReady(await untilLost(server, inbox))
+        notReady(await untilLost(server, sources))
         pause = PAUSE_FIRST_MS
       } catch (thrown) {
         if (stop.aborted) return
@@ -86,17 +87,17 @@ async function serveUntilStopped(server: Server): Promise<void> {
         const mending = await mend(server, error)
         // A set that is lost again at once comes from a device that loses all: not fetched without end.
         if (mending !== 'mended' || pause > PAUSE_FIRST_MS)
-          await waitForChange(server, await inbox(), { error, mending, pause })
+          await waitForChange(server, (await sources()).inbox, { error, mending, pause })
         pause = Math.min(pause * 2, PAUSE_LAST_MS)
       }
     }
   } finally {
-    await (await opened)?.stop()
+    await (await opened)?.inbox.stop()
   }
 }
 
 /** Once through SERVE_STEPS. @returns why this machine is no longer ready */
-async function untilLost(server: Server, inbox: () => Promise<Inbox>): Promise<string> {
+async function untilLost(server: Server, sources: () => Promise<Sources>): Promise<string> {
   const { run, told, owner, stop, status } = server
   const { storeRoot, storeMaxBytes, port } = told.config
   const served = await run.step('adopt', () => adoptServed(server))
@@ -110,7 +111,11 @@ async function untilLost(server: Server, inbox: () => Promise<Inbox>): Promise<s
     await removeOldSets(storeRoot, storeMaxBytes).catch((thrown) =>
       server.log.say(`old sets stay: ${asPlasmError(thrown).message}`),
     )
-    return await run.step('watch', async () => watchUntilLost(server, await inbox(), served, advertised.address))
+    return await run.step('watch', async () => {
+      const { inbox, updates } = await sources()
+      // Whatever comes next, the store is for it alone.
+      return watchUntilLost(server, { inbox, updates }, served, advertised.address).finally(updates.pause)
+    })
   } finally {
     status.advertising(false)
     await advertised.stop()

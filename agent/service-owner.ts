@@ -16,8 +16,8 @@ export interface PlasmdView {
 }
 
 /**
- * The one owner of plasmd's restarts (DESIGN decision 10). The agent as parent is the driver here; systemd and OpenRC's
- * supervise-daemon are two more behind the same interface.
+ * The one owner of plasmd's restarts (DESIGN decision 10). The agent as parent is one driver (plasmd-process.ts), systemd
+ * another (systemd-owner.ts).
  */
 export interface ServiceOwner {
   readonly managedBy: ServiceManager

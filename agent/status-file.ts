@@ -1,4 +1,5 @@
 import type { BootRecord, MemoryBudget } from './boot-record.ts'
+import type { DiskRoom } from './disk-room.ts'
 import type { ReportedError, Stage, StepName } from './events.ts'
 
 /** Written atomically by the running agent, read by `plasm-agent status`. */
@@ -48,6 +49,8 @@ export interface Status {
     readonly foreign: boolean
   } | null
   readonly advertising: boolean
+  /** What is known of newer sets; null until this machine was ready for the first time, and in private mode. */
+  readonly updates: UpdateStatus | null
   readonly lastReport: {
     readonly at: string
     readonly type: string
@@ -61,5 +64,41 @@ export interface Status {
     readonly lowestAvailableMiB: number
     readonly budget: MemoryBudget | null
   }
+  /** The data disk; null where all is in memory. */
+  readonly disk: DiskRoom | null
   readonly updatedAt: string
+}
+
+/** How a machine that serves looks for newer sets (updates.ts). */
+export interface UpdateStatus {
+  /** The last look that ended. */
+  readonly lastLook: {
+    readonly at: string
+    /** How many other providers there were. */
+    readonly found: number
+    /** Those whose set was turned down, and why. */
+    readonly refused: ReadonlyArray<{ readonly url: string; readonly reason: string }>
+    /** What went wrong, in looking or in fetching. */
+    readonly error: ReportedError | null
+  } | null
+  /** The newest set that this machine would take, and who has it; null: what is served is the newest known. */
+  readonly newest: {
+    readonly sequence: number
+    readonly version: string
+    readonly manifestDigest: string
+    readonly bytes: number
+    readonly providers: readonly string[]
+  } | null
+  readonly fetching: { readonly from: string; readonly bytes: number; readonly totalBytes: number } | null
+  readonly nextLookAt: string
+  /** To `plasm-agent update`, the last few. */
+  readonly answers: readonly UpdateAnswer[]
+}
+
+export interface UpdateAnswer {
+  /** The request's. */
+  readonly id: string
+  /** `applied`: a newer set was fetched, and is served. */
+  readonly outcome: 'up-to-date' | 'newer' | 'applied' | 'failed'
+  readonly error: ReportedError | null
 }

@@ -1,5 +1,7 @@
+import { age } from './age.ts'
 import { mib, printable, short } from './log-lines.ts'
 import type { Status } from './status-file.ts'
+import { updatesText } from './updates-view.ts'
 
 const COLUMNS = 80
 /** The longest label and two spaces. */
@@ -24,8 +26,10 @@ export function statusScreen(status: Status, { colour, now }: Look): string {
     ...machine(status),
     ...lineage(status),
     ...bootSet(status),
+    ...updates(status, now),
     ...plasmd(status, now),
     ...memory(status),
+    ...disk(status),
     ...report(status, now),
     ...error(status),
     ...agent(status, now),
@@ -72,13 +76,18 @@ function bootSet({ record, artifacts }: Status): readonly Row[] {
   ]
 }
 
+/** Looked for while this machine is ready: what was known before is of no use to one that is not. */
+function updates({ ready, updates }: Status, now: number): readonly Row[] {
+  return updates === null || !ready ? [] : [['newer sets', updatesText(updates, now)]]
+}
+
 function plasmd({ plasmd }: Status, now: number): readonly Row[] {
   if (!plasmd) return [['plasmd', 'not started']]
-  const { state, pid, startedAt, restarts, lastExit, url, bytesServed, requests, foreign } = plasmd
+  const { state, pid, startedAt, restarts, lastExit, url, bytesServed, requests, foreign, managedBy } = plasmd
   const facts = [
     `${foreign ? 'foreign, ' : ''}${pid === null ? state : `${state}, pid ${pid}`}`,
     ...(startedAt === null ? [] : [`up ${age(startedAt, now)}`]),
-    `${restarts} restart${restarts === 1 ? '' : 's'}`,
+    `${restarts} restart${restarts === 1 ? '' : 's'} by ${managedBy === 'agent' ? 'the agent' : managedBy}`,
     ...(lastExit === null ? [] : [`last ended: ${lastExit}`]),
   ]
   const served = bytesServed === null ? '' : `; served ${mib(bytesServed)} MiB in ${requests ?? '?'} requests`
@@ -92,6 +101,13 @@ function memory({ memory }: Status): readonly Row[] {
   const { totalMiB, availableMiB, lowestAvailableMiB, budget } = memory
   const counted = budget && budget.needMiB > 0 ? `; fetch stage needed ${budget.needMiB} of ${budget.availableMiB}` : ''
   return [['memory', `${availableMiB} of ${totalMiB} MiB available, lowest ${lowestAvailableMiB}${counted}`]]
+}
+
+/** Agents of before there were data disks do not say. */
+function disk({ disk }: Partial<Pick<Status, 'disk'>>): readonly Row[] {
+  if (!disk) return [['disk', 'no data disk']]
+  const { device, freeMiB, totalMiB, readOnly } = disk
+  return [['disk', `${device}, ${freeMiB} of ${totalMiB} MiB free${readOnly ? ', READ-ONLY' : ''}`]]
 }
 
 function report({ lastReport }: Status, now: number): readonly Row[] {
@@ -117,15 +133,6 @@ function agent({ agent, stage, step }: Status, now: number): readonly Row[] {
       `pid ${agent.pid}, up ${age(agent.startedAt, now)}, ${stage} stage at ${step}, ${agent.version} (${agent.commit})`,
     ],
   ]
-}
-
-/** `12 s`, `3 min 5 s`, `2 h 10 min`, `4 d 3 h` since an RFC 3339 time. */
-export function age(since: string, now: number): string {
-  const seconds = Math.max(0, Math.floor((now - Date.parse(since)) / 1000))
-  const [minutes, hours, days] = [Math.floor(seconds / 60), Math.floor(seconds / 3600), Math.floor(seconds / 86_400)]
-  if (days > 0) return `${days} d ${hours % 24} h`
-  if (hours > 0) return `${hours} h ${minutes % 60} min`
-  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`
 }
 
 /** Lines of at most 80 columns behind a label; only a word longer than that is wider. Runs of spaces stay. */

@@ -5,6 +5,7 @@ import { buildInfo } from '../service/version.ts'
 import type { Identity } from './adopt-identity.ts'
 import type { BootRecord } from './boot-record.ts'
 import type { AgentConfig } from './config.ts'
+import { readDiskRoom } from './disk-room.ts'
 import type { AgentEvent } from './events.ts'
 import { readMemory } from './memory.ts'
 import type { StoredSet } from './publish.ts'
@@ -30,13 +31,14 @@ export interface StatusWriter {
   /** What is served; undefined when nothing is. */
   serving(served: { readonly set: StoredSet; readonly record: BootRecord } | undefined): void
   advertising(yes: boolean): void
+  updates(known: Status['updates']): void
   /** Something in the sources changed. */
   changed(): void
   /** Writes a last time. */
   stop(): void
 }
 
-type Told = Pick<Status, 'step' | 'ready' | 'notReadyBecause' | 'lastError' | 'advertising'> & {
+type Told = Pick<Status, 'step' | 'ready' | 'notReadyBecause' | 'lastError' | 'advertising' | 'updates'> & {
   readonly served: { readonly set: StoredSet; readonly record: BootRecord } | undefined
 }
 
@@ -49,6 +51,7 @@ export function createStatusWriter(file: string, bootId: string, sources: Status
     notReadyBecause: 'the agent is starting',
     lastError: null,
     advertising: false,
+    updates: null,
     served: undefined,
   }
   let gathering: NodeJS.Timeout | undefined
@@ -73,6 +76,7 @@ export function createStatusWriter(file: string, bootId: string, sources: Status
     },
     serving: (served) => change({ served }),
     advertising: (advertising) => change({ advertising }),
+    updates: (updates) => change({ updates }),
     changed: soon,
     stop() {
       clearInterval(timer)
@@ -82,6 +86,8 @@ export function createStatusWriter(file: string, bootId: string, sources: Status
 }
 
 function learnt(event: AgentEvent): Partial<Told> {
+  // Runs beside `watch`, and says in `updates` how it went.
+  if ('step' in event && event.step === 'update') return {}
   switch (event.type) {
     case 'step-started':
       return { step: event.step }
@@ -129,6 +135,7 @@ function statusOf(told: Told, sources: StatusSources, process_: { bootId: string
       ),
       budget: served?.record.budget ?? null,
     },
+    disk: readDiskRoom(),
     updatedAt: new Date().toISOString(),
   }
 }

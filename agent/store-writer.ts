@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { artifactsOf } from '../service/manifest.ts'
 import type { ArtifactSink } from './artifact-sink.ts'
 import type { CompleteSet } from './complete-set.ts'
-import { incomingDirectory, publish, type StoredSet } from './publish.ts'
+import { incomingDirectory, keepSet, publish, type StoredSet } from './publish.ts'
 import { createFile, ensureDirectory, PUBLIC_FILE, syncDirectory } from './store-files.ts'
 import { syncFile } from './sync-file.ts'
 import type { VerifiedManifest } from './verify.ts'
@@ -76,8 +76,19 @@ async function rightIn(directory: string, { manifest }: VerifiedManifest): Promi
   return new Set(findings.filter(({ problem }) => problem === null).map(({ artifact }) => artifact))
 }
 
-/** A fetched set, every byte of it verified, becomes the one that the store serves. */
-export async function publishComplete(root: string, { writer }: CompleteSet<StoreWriter>): Promise<StoredSet> {
+/** A fetched set, every byte of it verified, lies whole in the store from then on. */
+export async function keepComplete(root: string, { writer }: CompleteSet<StoreWriter>): Promise<StoredSet> {
   await writer.settle()
-  return publish(root, writer.directory, writer.verified)
+  return keepSet(root, writer.directory, writer.verified)
+}
+
+/** A fetched set, every byte of it verified, becomes the one that the store serves. Where that fails nothing is left of it. */
+export async function publishComplete(root: string, { writer }: CompleteSet<StoreWriter>): Promise<StoredSet> {
+  try {
+    await writer.settle()
+    return await publish(root, writer.directory, writer.verified)
+  } catch (thrown) {
+    await writer.discard().catch(() => {})
+    throw thrown
+  }
 }

@@ -9,7 +9,7 @@ import type { ChainResult } from './result.ts'
 export type ProvidersLeft = 'all' | 'last'
 
 /** Systems of the serve stage that a set can bring; `none`: the initramfs itself. */
-export const ROOTFS_CHOICES = ['none', 'minimal'] as const
+export const ROOTFS_CHOICES = ['none', 'minimal', 'debian'] as const
 export type Rootfs = (typeof ROOTFS_CHOICES)[number]
 
 export interface ChainOptions {
@@ -17,6 +17,8 @@ export interface ChainOptions {
   readonly arch: Arch
   readonly memoryMiB: number
   readonly rootfs: Rootfs
+  /** Size of the blank disk that each machine gets, bytes; absent: none. */
+  readonly disk?: number | undefined
   readonly providers: ProvidersLeft
   /** For tests: publish without a signature, and boot images that take unsigned sets. */
   readonly unsigned: boolean

@@ -12,6 +12,8 @@ export interface ImageArch {
   readonly strip: string
   /** qemu-user for this architecture on a host of another one. */
   readonly emulator: string
+  /** `e_machine` of its ELF files (System V ABI), as binfmt_misc takes bytes. */
+  readonly elfMachine: string
   /** Directory of the multiarch libraries, and the program interpreter as ELF files name it (System V ABI, PT_INTERP). */
   readonly libraryDir: string
   readonly interpreter: string
@@ -27,6 +29,7 @@ export const IMAGE_ARCHES: Readonly<Record<Arch, ImageArch>> = {
     pkgTarget: 'linux-x64',
     strip: 'x86_64-linux-gnu-strip',
     emulator: 'qemu-x86_64-static',
+    elfMachine: '\\x3e\\x00',
     libraryDir: 'lib/x86_64-linux-gnu',
     interpreter: '/lib64/ld-linux-x86-64.so.2',
   },
@@ -37,13 +40,14 @@ export const IMAGE_ARCHES: Readonly<Record<Arch, ImageArch>> = {
     pkgTarget: 'linux-arm64',
     strip: 'aarch64-linux-gnu-strip',
     emulator: 'qemu-aarch64-static',
+    elfMachine: '\\xb7\\x00',
     libraryDir: 'lib/aarch64-linux-gnu',
     interpreter: '/lib/ld-linux-aarch64.so.1',
   },
 }
 
 /** Packages that every image takes; libstdc++6 is what the Node runtime links to. */
-export const COMMON_PACKAGES = ['busybox-static', 'kexec-tools', 'libstdc++6'] as const
+export const COMMON_PACKAGES = ['busybox-static', 'kexec-tools', 'libstdc++6', 'e2fsprogs'] as const
 
 /**
  * Modules that every image loads, where the kernel does not have them built in; their dependencies come along. Init mounts
@@ -53,5 +57,7 @@ export const MODULES = {
   agent: ['loop', 'squashfs'],
   /** Only where a boot set has a rootfs (init/switch-root). */
   rootfs: ['overlay'],
+  /** Only where a disk may be mounted (init/data-disk). ext4 asks for its checksum by a name that depmod does not know. */
+  disk: ['crc32c_generic', 'ext4'],
   devices: ['virtio_pci', 'virtio_net', 'af_packet', 'virtio_mmio', 'virtio_blk', 'virtio_rng', 'virtio_console'],
 } as const

@@ -26,6 +26,7 @@ export const INIT_FILES: Readonly<Record<string, string>> = {
   init: 'init',
   network: 'etc/plasm/network',
   'pid-files': 'etc/plasm/pid-files',
+  'data-disk': 'etc/plasm/data-disk',
   'switch-root': 'etc/plasm/switch-root',
   'udhcpc.script': 'etc/plasm/udhcpc.script',
   'console-shell': 'etc/plasm/console-shell',

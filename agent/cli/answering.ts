@@ -5,7 +5,9 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   'config-invalid': EXIT.badConfig,
   'trust-missing': EXIT.badConfig,
   'trust-policy-invalid': EXIT.badConfig,
+  'agent-not-running': EXIT.unavailable,
   'freshness-state-invalid': EXIT.failed,
+  'no-provider': EXIT.unavailable,
   'transfer-broken': EXIT.unavailable,
   'already-running': EXIT.failed,
   'log-missing': EXIT.failed,
@@ -16,6 +18,11 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   'store-unsafe': EXIT.failed,
   'storage-failed': EXIT.failed,
   'too-many-files': EXIT.failed,
+  'update-memory-short': EXIT.failed,
+  'update-not-asked': EXIT.failed,
+  'update-not-proven': EXIT.failed,
+  'update-not-ready': EXIT.unavailable,
+  'update-unanswered': EXIT.failed,
   unexpected: EXIT.failed,
 }
 

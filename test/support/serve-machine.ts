@@ -36,6 +36,9 @@ export interface ServeMachine {
     supervision?: Partial<SupervisionLimits>
     recheckEvery?: number
     rereadEvery?: number
+    updateEvery?: number
+    /** Advertise on the link that is there, and browse it, instead of staying on loopback. */
+    onLink?: boolean
     /** Instead of ours. */
     plasmd?: readonly [string, ...string[]]
     /** Program and arguments to run the agent by. */
@@ -108,7 +111,15 @@ export async function makeServeMachine(
       await writeFile(join(handover, HANDOVER.record), JSON.stringify(recordOf(verified)), { mode: 0o600 })
       await writeFile(join(handover, verified.file), raw.bytes)
     },
-    start({ supervision, recheckEvery = 30_000, rereadEvery = 3600_000, plasmd = OUR_PLASMD, through = [] } = {}) {
+    start({
+      supervision,
+      recheckEvery = 30_000,
+      rereadEvery = 3600_000,
+      updateEvery = 3600_000,
+      plasmd = OUR_PLASMD,
+      through = [],
+      onLink = false,
+    } = {}) {
       const program: ServeProgram = {
         setting: {
           sources: {
@@ -123,11 +134,13 @@ export async function makeServeMachine(
           rootfsFile: at('rootfs'),
           stateDirectory: at('state'),
           plasmd,
+          serviceManager: 'agent',
           supervision: { ...SUPERVISION_LIMITS, ...supervision },
           recheckEvery,
           rereadEvery,
+          updateEvery,
         },
-        advertisements: at('advertisements'),
+        advertisements: onLink ? null : at('advertisements'),
       }
       const agent = startAgent(program, through)
       agents.add(agent)
@@ -173,6 +186,7 @@ function recordOf(verified: ReturnType<typeof verify>) {
     runId: null,
     machine: 'plasm',
     peerId: null,
+    handover: 'carry',
     budget: { totalMiB: 512, availableMiB: 430, needMiB: 180, rootfsFreeMiB: 200, initrdMiB: 60, kernelMiB: 8 },
     lowestAvailableMiB: 1,
     fetchBootId: 'before',

@@ -4,9 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { age } from '../../../agent/age.ts'
 import { exitCodeOf, findStatus } from '../../../agent/status.ts'
 import type { Status } from '../../../agent/status-file.ts'
-import { age, statusScreen } from '../../../agent/status-view.ts'
+import { statusScreen } from '../../../agent/status-view.ts'
 
 const digest = (byte: string) => `sha256:${byte.repeat(32)}`
 const NOW = Date.parse('2026-01-01T00:02:05Z')
@@ -71,9 +72,17 @@ const READY: Status = {
     foreign: false,
   },
   advertising: true,
+  updates: {
+    lastLook: { at: '2026-01-01T00:01:05Z', found: 3, refused: [], error: null },
+    newest: null,
+    fetching: null,
+    nextLookAt: '2026-01-01T00:06:05Z',
+    answers: [],
+  },
   lastReport: { at: '2026-01-01T00:01:00Z', type: 'ready', delivered: true, error: null },
   lastError: null,
   memory: { totalMiB: 480, availableMiB: 300, lowestAvailableMiB: 130, budget: null },
+  disk: { device: '/dev/vda', freeMiB: 1800, totalMiB: 1968, readOnly: false },
   updatedAt: '2026-01-01T00:02:00Z',
 }
 
@@ -107,10 +116,12 @@ set          stable/x86_64 0.1.0, sequence 12, sha256:abababababab
 artifacts    kernel         7.6 MiB  sha256:010101010101
              initramfs     40.1 MiB  sha256:020202020202
 handover     carry, 47.7 MiB
-plasmd       running, pid 77, up 1 min 55 s, 1 restart, last ended: killed by
-             SIGKILL
+newer sets   none at 3 other providers; looked 1 min 0 s ago
+plasmd       running, pid 77, up 1 min 55 s, 1 restart by the agent, last ended:
+             killed by SIGKILL
              http://127.0.0.1:8080; served 47.7 MiB in 12 requests
 memory       300 of 480 MiB available, lowest 130
+disk         /dev/vda, 1800 of 1968 MiB free
 last report  ready delivered, 1 min 5 s ago
 agent        pid ${process.pid}, up 2 min 5 s, serve stage at watch, 0.1.0 (abc1234)
 `,
@@ -125,9 +136,10 @@ test('the screen of a machine that is not ready says why and what to do', () => 
 machine      plasm-00a1b2
 peer id      12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7
 set          none
-plasmd       backoff, 1 restart, last ended: killed by SIGKILL
+plasmd       backoff, 1 restart by the agent, last ended: killed by SIGKILL
              http://127.0.0.1:8080
 memory       300 of 480 MiB available, lowest 130
+disk         /dev/vda, 1800 of 1968 MiB free
 last report  ready delivered, 1 min 5 s ago
 next         end the program that listens on port 8080, or set port in
              /etc/plasm/agent.toml; plasmd is tried again by itself
