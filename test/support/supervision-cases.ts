@@ -16,12 +16,7 @@ export type SupervisionCase = (machine: KeptMachine, t: TestContext) => Promise<
 
 const TOOLS = `
 now() { read -r up _ </proc/uptime; echo "$up"; }
-plasmds() { # the pids of all programs that are plasmd, zombies left out
-  for proc in /proc/[0-9]*; do
-    case $(tr '\\0' ' ' <"$proc/cmdline") in "plasmd serve "* | "/usr/local/bin/plasmd serve "*) printf '%s ' "\${proc#/proc/}" ;; esac
-  done
-  echo
-} 2>/dev/null
+plasmds() { pgrep -f '^(/usr/local/bin/)?plasmd serve ' | tr '\\n' ' '; echo; } # the pids of all programs that are plasmd, zombies left out
 new_plasmd() { # OLD: waits for another one than that, prints its pid
   for _ in $(seq 600); do
     pid=$(plasmd_pid) && [ "$pid" != "$1" ] && echo "$pid" && return
