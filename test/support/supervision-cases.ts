@@ -84,7 +84,7 @@ export const commonCases = (tools: ManagerTools): Readonly<Record<string, Superv
       same=$(agent_pid); [ "$agent" = "$same" ] && echo same`,
     )
     assert.equal(lines.at(-1), 'same')
-    assert.match(lines.join('\n'), /last ended: killed by SIGKILL\s+\(out of\s+memory\)/)
+    assert.match(lines.join('\n'), /last\s+ended:\s+killed\s+by\s+SIGKILL\s+\(out\s+of\s+memory\)/)
   },
 
   'a plasmd that ignores SIGTERM is killed after 15 s': async (machine, t) => {

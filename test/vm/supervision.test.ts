@@ -39,7 +39,7 @@ const CASES: Readonly<Record<string, SupervisionCase>> = {
     }
     const status = lines.join('\n')
     assert.match(status, /^not ready/m)
-    assert.match(status, /plasmd +backoff, 4 restarts by the agent, last\s+ended: killed by SIGKILL/)
+    assert.match(status, /plasmd +backoff, 4 restarts by the agent, last\s+ended:\s+killed\s+by\s+SIGKILL/)
     assert.match(status, /^exit 1$/m)
   },
 
