@@ -22,8 +22,8 @@ if [ -z "$trees" ]; then
 else
   mkdir -p over/usr over/work
   for tree in $trees; do
-    for part in usr/. bin sbin lib; do [ ! -e "$tree/$part" ] || cp -a "$tree/$part" over/usr/; done
-    [ ! -e "$tree/etc" ] || cp -a "$tree/etc" .
+    for part in usr/. bin sbin lib; do [ ! -e "$tree/$part" ] || cp -dR --preserve=mode "$tree/$part" over/usr/; done
+    [ ! -e "$tree/etc" ] || cp -dR --preserve=mode "$tree/etc" .
   done
   mount -t overlay -o lowerdir=/usr,upperdir=over/usr,workdir=over/work overlay usr
 fi
@@ -32,7 +32,7 @@ mount -t tmpfs -o mode=0755 run run
 case $node in "$repository"/* | /usr/*) ;; *) mkdir -p ".${node%/*}" && mount --bind "${node%/*}" ".${node%/*}" ;; esac
 # What the agent and people say on the console is to be read here.
 : >"$output/console"
-mount --bind "$output/console" dev/console
+[ ! -e dev/console ] || mount --bind "$output/console" dev/console
 [ "$shell" != busybox ] || mount --bind "$busybox" "./$(readlink -f /bin/sh)"
 
 mount -t tmpfs local usr/local/bin
@@ -40,7 +40,7 @@ for program in plasm-agent plasmd; do
   printf '#!/bin/bash\nexec -a %s %s %s/agent/main.ts "$@"\n' $program "$node" "$repository" >usr/local/bin/$program
 done
 ln -s "$busybox" usr/local/bin/udhcpc
-chmod 755 usr/local/bin/*
+chmod 755 usr/local/bin/plasm-agent usr/local/bin/plasmd
 cp "$repository"/init/init.d/* etc/init.d/
 cp -r "$repository"/init/openrc etc/plasm/
 cp "$repository"/init/pid-files "$repository"/init/network "$repository"/init/udhcpc.script etc/plasm/
