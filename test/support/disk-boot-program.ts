@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { StepName } from '../../agent/events.ts'
 import { chooseAccelerator } from '../../host-harness/accelerator.ts'
 import { guestPlace, HARNESS_ADDRESS, PROVIDER_PORT } from '../../host-harness/addresses.ts'
 import type { ChainSpec } from '../../host-harness/chain-spec.ts'
@@ -26,8 +26,16 @@ export interface DiskBootRequest {
   readonly disk: string
   /** Which machine it was: 2 is vm2. */
   readonly number: number
-  readonly origin: boolean
+  /** `<dir>/<channel>/<arch>/` of what an origin beside it serves; absent: no provider is in reach. */
+  readonly published?: string | undefined
   readonly parameters: readonly string[]
+  /** Cuts the power while this step of the fetch stage runs. */
+  readonly cutAt?: StepName | undefined
+}
+
+const NOTHING: DiskBoot = {
+  ...{ record: null, peerId: null, lineage: 0, servedDigest: null, differences: [] },
+  ...{ mounts: '', status: '', doctor: '', console: '' },
 }
 
 const request = JSON.parse(process.argv[2]!) as DiskBootRequest
@@ -41,17 +49,17 @@ async function bootDisk(): Promise<DiskBoot> {
   const place = guestPlace(request.number)
   const spec: ChainSpec = {
     ...{ generations: 1, arch, memoryMiB: 512, rootfs: 'none', providers: 'all', unsigned: false, keep: false },
-    ...{ channel: 'stable', runDir, mediaDir, publishedDir: images, nonce: '' },
+    ...{ channel: 'stable', runDir, mediaDir, publishedDir: request.published ?? images, nonce: '' },
   }
   const { accel } = await chooseAccelerator(arch, join(mediaDir, 'kernel'), runDir)
   await using network = await createNetwork([place], runDir)
   await using reportServer = await openReportServer(HARNESS_ADDRESS, runDir)
-  if (request.origin) await startOrigin(network.inOrigin, spec)
+  if (request.published !== undefined) await startOrigin(network.inOrigin, spec)
   const guest = await startGuest(place, { spec, accel, reportServer, emit: () => {}, parameters, disk })
   await using _ = guest.machine
   const seconds = readyWithinSeconds(accel, arch)
-  if (parameters.includes('phase.mode=private'))
-    return { ...(await untilPrivate(guest, seconds)), peerId: guest.peerId() }
+  if (request.cutAt !== undefined) return { ...NOTHING, console: await untilAt(guest, request.cutAt, seconds) }
+  if (parameters.includes('phase.mode=private')) return untilPrivate(guest, seconds)
   const { event } = await waitUntilReady(guest.machine, guest.events, seconds, new AbortController().signal)
   const base = `http://${place.address}:${PROVIDER_PORT}`
   const document = Buffer.from(await (await fetch(`${base}/stable/${arch}/${ENVELOPE_FILE}`)).arrayBuffer())
@@ -72,27 +80,34 @@ async function bootDisk(): Promise<DiskBoot> {
     mounts: await run('cat', '/proc/mounts'),
     status: await run('plasm-agent', 'status'),
     doctor: await run('plasm-agent', 'doctor'),
-    console: await consoleOf(guest),
+    console: consoleOf(guest),
   }
 }
 
-async function untilPrivate(guest: Guest, seconds: number) {
+/** Half of the artifacts are there when the step is `fetch`. @returns the console */
+async function untilAt(guest: Guest, step: StepName, seconds: number): Promise<string> {
+  for (const deadline = performance.now() + seconds * 1000; performance.now() < deadline; await sleep(5)) {
+    const there = guest.events.some(({ event }) =>
+      step === 'fetch'
+        ? event.type === 'progress' && event.bytes > event.totalBytes / 2
+        : event.type === 'step-started' && event.step === step,
+    )
+    if (there) return consoleOf(guest)
+  }
+  throw new Error(`it did not come to ${step}:\n${consoleOf(guest)}`)
+}
+
+async function untilPrivate(guest: Guest, seconds: number): Promise<DiskBoot> {
   for (const deadline = performance.now() + seconds * 1000; performance.now() < deadline; await sleep(100)) {
-    const isPrivate = guest.events.some(({ event }) => event.type === 'not-ready' && event.reason.startsWith('private'))
+    // It tells nobody who it is, so its reports of the serve stage are another peer's, and refused.
+    const isPrivate = guest.machine.lines.some(({ text }) => text.includes('private: this machine serves nothing'))
     if (!isPrivate) continue
     const mounts = (await guest.machine.exec(['cat', '/proc/mounts'])).stdout.toString()
-    return {
-      record: null,
-      lineage: 0,
-      servedDigest: null,
-      differences: [],
-      mounts,
-      status: '',
-      doctor: '',
-      console: await consoleOf(guest),
-    }
+    return { ...NOTHING, mounts, console: consoleOf(guest) }
   }
-  throw new Error(`it did not become private:\n${await consoleOf(guest)}`)
+  throw new Error(`it did not become private:\n${consoleOf(guest)}`)
 }
 
-const consoleOf = ({ machine }: Guest) => readFile(machine.consoleLog, 'utf8')
+function consoleOf({ machine }: Guest): string {
+  return machine.lines.map(({ text }) => text).join('\n')
+}

@@ -4,15 +4,16 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import type { BootRecord } from '../../agent/boot-record.ts'
+import type { StepName } from '../../agent/events.ts'
 import { unshareArguments } from '../../host-harness/namespace.ts'
 
 const PROGRAM = fileURLToPath(new URL('./disk-boot-program.ts', import.meta.url))
-const IMAGES = fileURLToPath(new URL('../../build/images', import.meta.url))
+export const IMAGES = fileURLToPath(new URL('../../build/images', import.meta.url))
 const WITHIN_MS = 8 * 60_000
 
 /** What became of a machine that was started from its disk. */
 export interface DiskBoot {
-  /** Of its ready report; null in private mode, which makes none. */
+  /** Of its ready report; null where it made none. */
   readonly record: BootRecord | null
   readonly peerId: string | null
   /** How many receipts it says led to it. */
@@ -31,8 +32,9 @@ export interface DiskBoot {
 export async function bootDisk(about: {
   readonly disk: string
   readonly number: number
-  readonly origin: boolean
+  readonly published?: string | undefined
   readonly parameters?: readonly string[]
+  readonly cutAt?: StepName
 }): Promise<DiskBoot> {
   const directory = await mkdtemp(join(tmpdir(), 'plasm-disk-boot-'))
   try {
