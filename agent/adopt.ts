@@ -7,6 +7,7 @@ import { artifactsOf, MANIFEST_FILE } from '../service/manifest.ts'
 import { storePaths } from '../service/store-layout.ts'
 import type { TrustPolicy } from '../service/trust-policy.ts'
 import { HANDOVER } from './handover-layout.ts'
+import { ifThere } from './if-there.ts'
 import { readManifestIn } from './manifest-file.ts'
 import { exists, incomingDirectory, linkedSet, publish, removeLeftovers, type StoredSet } from './publish.ts'
 import { keepRecord } from './record-file.ts'
@@ -108,7 +109,13 @@ async function moveArtifacts(from: string, to: string, { manifest }: VerifiedMan
   // All are looked at before the first is moved, so that a broken handover stays as it came.
   for (const move of moves) await checkSize(move)
   for (const { source, target } of moves) {
-    if (!(await exists(source))) continue
+    const found = await ifThere(lstat(source))
+    if (!found) continue
+    // A set that crossed kexec on the disk lies where it belongs already.
+    if (found.isSymbolicLink()) {
+      await rm(source)
+      continue
+    }
     await chmod(source, PUBLIC_FILE)
     await rename(source, target)
   }

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import type { Attempts } from './boot-parts.ts'
+import type { BootRecord } from './boot-record.ts'
 import type { CandidateLog } from './candidate-log.ts'
-import { fetchSet } from './fetch-set.ts'
-import { handOver } from './handover.ts'
+import { carry } from './carry.ts'
+import { crossOnDisk } from './cross-on-disk.ts'
+import type { Crossing } from './crossing.ts'
+import type { HandedOverSet } from './handover.ts'
 import * as kexec from './kexec.ts'
 import { makeRecord, readBootId } from './make-record.ts'
-import { preflight, readFacts } from './preflight.ts'
+import { type Preflight, preflight, readFacts } from './preflight.ts'
 import type { Choice } from './rank.ts'
 import { type BootToProve, type Proven, requestReceipt } from './request-receipt.ts'
 
@@ -14,66 +17,75 @@ const REPORTS_BEFORE_KEXEC_MS = 1_500
 
 /** The steps that belong to one provider. What it left verified is there for the next one, unless kexec itself failed. */
 export async function bootFrom(choice: Choice, attempts: Attempts, log: CandidateLog): Promise<never> {
-  const { parts, runner, config, key, workbench, memory } = attempts
+  const { parts, runner, key } = attempts
   const { candidate, verified } = choice
   const provider = candidate.url
   const about = { provider }
-  const nonce = randomBytes(16).toString('hex')
+  const nonce = newNonce()
   log.chosen(candidate)
-  const passed = await runner.step(
-    'preflight',
-    async () => {
-      const held = workbench.makeRoom(verified)
-      return preflight(
-        verified.manifest,
-        await readFacts(workbench.directory, nonce, held, parts.kexecLoadDisabledFile),
-      )
-    },
-    about,
-  )
-  const complete = await runner.step(
+  const { passed, crossing } = await runner.step('preflight', () => chooseCrossing(choice, attempts, nonce), about)
+  const whole = await runner.step(
     'fetch',
     () => {
       const onProgress = (progress: { bytes: number; totalBytes: number }) =>
         runner.emit({ type: 'progress', step: 'fetch', ...progress })
-      return fetchSet(provider, workbench.writer(verified, passed.facts), onProgress, parts.transferLimits)
+      return crossing.fetch(provider, onProgress, parts.transferLimits)
     },
     about,
   )
   const proven = await runner.step(
     'receipt',
-    (leaveOut) => prove(attempts, { provider, nonce, verified }, leaveOut),
+    (leaveOut) => prove(attempts, crossing, { provider, nonce, verified }, leaveOut),
     about,
   )
   const handedOver = await runner.step(
     'handover',
     () => {
-      const record = makeRecord(
-        candidate,
-        verified,
-        {
-          runId: config.runId,
-          machine: config.machine,
-          peerId: key.peerId,
-          budget: passed.budget,
-          lowestAvailableMiB: memory.lowestAvailableMiB(),
-          fetchBootId: readBootId(),
-          bootNonce: nonce,
-          candidates: log.verdicts(),
-          timings: runner.timings(),
-        },
-        proven,
-      )
-      return handOver(complete, workbench.files.kernel, { key, lineage: proven?.envelopes ?? [], record })
+      const record = makeRecord(candidate, verified, thisBoot(attempts, log, passed, nonce), proven)
+      return whole.handOver({ identity: { key, lineage: proven?.envelopes ?? [] }, record })
     },
     about,
   )
+  return kexecInto(handedOver, passed, attempts, about)
+}
+
+/** Fresh for each boot; also on the next kernel's command line. */
+export const newNonce = (): string => randomBytes(16).toString('hex')
+
+/** What the boot record says of this machine and this boot, whatever it boots from. */
+export function thisBoot(
+  { config, key, memory, runner }: Attempts,
+  log: CandidateLog,
+  passed: Preflight,
+  nonce: string,
+) {
+  return {
+    runId: config.runId,
+    machine: config.machine,
+    peerId: key.peerId,
+    handover: passed.handover,
+    budget: passed.budget,
+    lowestAvailableMiB: memory.lowestAvailableMiB(),
+    fetchBootId: readBootId(),
+    bootNonce: nonce,
+    candidates: log.verdicts(),
+    timings: runner.timings(),
+  } satisfies Partial<BootRecord>
+}
+
+/** Loads and starts what was handed over. */
+export async function kexecInto(
+  handedOver: HandedOverSet,
+  passed: Preflight,
+  { runner, workbench, memory, refusedModes, flush }: Attempts,
+  about: { readonly provider: string },
+): Promise<never> {
   const loaded = await runner
     .step(
       'kexec-load',
       () => {
         workbench.check()
-        return kexec.load(passed.kexecProgram, handedOver, passed.commandLine, attempts.refusedModes)
+        return kexec.load(passed.kexecProgram, handedOver, passed.commandLine, refusedModes)
       },
       about,
     )
@@ -82,14 +94,34 @@ export async function bootFrom(choice: Choice, attempts: Attempts, log: Candidat
   return runner.step(
     'kexec-exec',
     async () => {
+      const { provider } = about
+      const { bootNonce, set } = handedOver.record
+      const { manifestDigest } = set
       const lowestAvailableMiB = memory.lowestAvailableMiB()
-      runner.emit({ type: 'kexec', provider, manifestDigest: verified.digest, bootNonce: nonce, lowestAvailableMiB })
-      await attempts.flush(REPORTS_BEFORE_KEXEC_MS)
-      console.error(`plasm: kexec into ${verified.digest.slice(0, 'sha256:'.length + 12)} from ${provider}`)
+      runner.emit({ type: 'kexec', provider, manifestDigest, bootNonce, lowestAvailableMiB })
+      await flush(REPORTS_BEFORE_KEXEC_MS)
+      console.error(`plasm: kexec into ${manifestDigest.slice(0, 'sha256:'.length + 12)} from ${provider}`)
       return kexec.execute(loaded)
     },
     about,
   )
+}
+
+async function chooseCrossing(
+  { verified }: Choice,
+  { parts, workbench, bench }: Attempts,
+  nonce: string,
+): Promise<{ readonly passed: Preflight; readonly crossing: Crossing }> {
+  const held = workbench.makeRoom(verified)
+  const room = (await bench?.roomFor(verified)) ?? null
+  const facts = await readFacts(workbench.directory, nonce, held, parts.kexecLoadDisabledFile, room)
+  const passed = preflight(verified.manifest, facts)
+  if (bench && passed.handover === 'disk') {
+    workbench.clear()
+    return { passed, crossing: crossOnDisk(bench, workbench, verified, facts) }
+  }
+  await bench?.drop()
+  return { passed, crossing: carry(workbench, verified, facts) }
 }
 
 /**
@@ -97,7 +129,8 @@ export async function bootFrom(choice: Choice, attempts: Attempts, log: Candidat
  * the next one is to be proven for the whole set.
  */
 async function prove(
-  { key, workbench }: Attempts,
+  { key }: Attempts,
+  crossing: Crossing,
   boot: BootToProve,
   leaveOut: (reason: string) => void,
 ): Promise<Proven | undefined> {
@@ -107,7 +140,7 @@ async function prove(
     leaveOut(answer.unproven)
     return undefined
   } catch (thrown) {
-    workbench.clear()
+    await crossing.drop()
     throw thrown
   }
 }

@@ -1,12 +1,14 @@
 import type { NodeKey } from '../service/node-key.ts'
 import type { TrustPolicy } from '../service/trust-policy.ts'
 import type { AgentConfig, ConfigSources } from './config.ts'
+import type { DataDisk } from './data-disk.ts'
 import type { DiscoverOptions } from './discover.ts'
 import type { TransferLimits } from './http-body.ts'
 import type { LoadMode } from './kexec.ts'
 import type { MemoryWatch } from './memory.ts'
 import type { Reporter } from './report.ts'
 import type { EventSink, StepRunner } from './steps.ts'
+import type { StoreBench } from './store-bench.ts'
 import type { Workbench } from './workbench.ts'
 
 /** What the fetch stage is given. Only tests give the optional parts. */
@@ -22,6 +24,8 @@ export interface BootParts {
   /** What this machine remembers while it runs. */
   readonly runDirectory?: string
   readonly kexecLoadDisabledFile?: string
+  /** The disk that is mounted for the machine's data. */
+  readonly dataDisk?: () => DataDisk | undefined
   readonly discovery?: DiscoverOptions
   readonly transferLimits?: TransferLimits
   /** Ends the attempts. */
@@ -36,6 +40,8 @@ export interface Attempts {
   readonly policy: TrustPolicy
   readonly key: NodeKey
   readonly workbench: Workbench
+  /** The store on the data disk; undefined where there is none. */
+  readonly bench: StoreBench | undefined
   readonly memory: MemoryWatch
   readonly flush: (milliseconds: number) => Promise<void>
   /** Base URL -> failures so far. */

@@ -4,13 +4,15 @@ import { asPlasmError, EXIT } from '../service/errors.ts'
 import { readTrustPolicy } from '../service/trust-policy.ts'
 import { buildInfo } from '../service/version.ts'
 import { bootFrom } from './boot-from.ts'
+import { bootFromCache } from './boot-from-cache.ts'
 import type { Attempts, BootParts } from './boot-parts.ts'
 import type { Candidate, RejectedCandidate } from './candidate.ts'
 import { type CandidateLog, createCandidateLog } from './candidate-log.ts'
-import { readConfig } from './config.ts'
+import { type AgentConfig, readConfig } from './config.ts'
 import { discover } from './discover.ts'
 import { createManifestAsker, type ManifestAsker } from './fetch-manifests.ts'
 import { readSeen } from './freshness-file.ts'
+import { storeOnDisk } from './handover-disk.ts'
 import { createLateSink } from './late-sink.ts'
 import { machineKey } from './machine-key.ts'
 import { watchMemory } from './memory.ts'
@@ -19,6 +21,7 @@ import { loadReceipts } from './request-receipt.ts'
 import { onlyAccepted, onlyAnswered } from './sift.ts'
 import { STATE_DIRECTORY } from './state-directory.ts'
 import { createStepRunner } from './steps.ts'
+import { openStoreBench, type StoreBench } from './store-bench.ts'
 import { createWorkbench } from './workbench.ts'
 
 /** Where the new initrd is built: a tmpfs that init mounts for it. */
@@ -48,6 +51,7 @@ export async function boot(parts: BootParts): Promise<number> {
     runner,
     ...told,
     workbench,
+    bench: await openBench(told.config, parts),
     memory,
     flush: reporter.flush,
     failures: new Map(),
@@ -76,12 +80,29 @@ async function readEverything({ sources, trustFile, ...places }: BootParts) {
   return { config, policy: await readTrustPolicy(trustFile), key: await machineKey(config.mode, places) }
 }
 
+/** A disk that cannot be used is as good as none: then the set is carried. */
+async function openBench(config: AgentConfig, { dataDisk }: BootParts): Promise<StoreBench | undefined> {
+  try {
+    const root = await storeOnDisk(config, dataDisk)
+    return root === undefined ? undefined : await openStoreBench(root, config.channel)
+  } catch (thrown) {
+    const { code, message } = asPlasmError(thrown)
+    console.error(`plasm-agent: going on without the data disk: ${message} [${code}]`)
+    return undefined
+  }
+}
+
 /** One attempt, in the order of FETCH_STEPS. @throws what the last candidate failed with */
 async function attempt(attempts: Attempts): Promise<never> {
   const { parts, runner, config, policy, failures } = attempts
   const log = createCandidateLog(runner.emit)
   const manifests = createManifestAsker(config, policy)
-  const candidates = await runner.step('discover', () => discover(config, asking(manifests, log), parts.discovery))
+  const candidates = await runner
+    .step('discover', () => discover(config, asking(manifests, log), parts.discovery))
+    .catch((thrown) => {
+      if (asPlasmError(thrown).code !== 'no-provider') throw thrown
+      return bootFromCache(attempts, log, thrown)
+    })
   const answered = await runner.step('manifests', async () => onlyAnswered(await manifests.answers(candidates), log))
   attempts.refusedAll = true
   const accepted = await runner.step('verify', async () =>

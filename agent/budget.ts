@@ -31,6 +31,12 @@ export function sizesOf(manifest: Manifest, prefixBytes: number): BootSizes {
   return { prefixBytes, setBytes: setBytes(manifest), kernelBytes: manifest.artifacts.kernel.size_bytes }
 }
 
+/** The same where the set lies on the data disk: next to nothing of it is in memory, before kexec or after. */
+export function sizesOnDisk(manifest: Manifest, prefixBytes?: number): BootSizes {
+  const estimated = estimatedSizes(manifest)
+  return { ...estimated, prefixBytes: prefixBytes ?? estimated.prefixBytes, setBytes: 0 }
+}
+
 /** @param scratchFreeBytes room on the filesystem of the scratch files */
 export function budgetOf(sizes: BootSizes, memory: Memory, scratchFreeBytes: number): MemoryBudget {
   const initrdMiB = mebibytes(sizes.prefixBytes + sizes.setBytes)
@@ -60,19 +66,26 @@ export function checkBudget(sizes: BootSizes, memory: Memory, scratchFreeBytes: 
   const budget = budgetOf(sizes, memory, scratchFreeBytes)
   const { initrdMiB, kernelMiB } = budget
   const carriedMiB = mebibytes(sizes.setBytes)
+  const unpackingMiB = initrdMiB + BASE_MIB + carriedMiB + NEXT_KERNEL_MIB
+  const takenNowMiB = memory.totalMiB - memory.availableMiB
+  const wantedMiB = Math.max(takenNowMiB + budget.needMiB, 2 * (BASE_MIB + carriedMiB), unpackingMiB)
   if (budget.needMiB > budget.availableMiB) {
-    throw tooSmall(budget, `loading this set takes ${budget.needMiB} MiB, and ${budget.availableMiB} MiB are available`)
+    throw tooSmall(
+      budget,
+      wantedMiB,
+      `loading this set takes ${budget.needMiB} MiB, and ${budget.availableMiB} MiB are available`,
+    )
   }
   const rootMiB = Math.floor(memory.totalMiB / 2)
   if (BASE_MIB + carriedMiB > rootMiB) {
     throw tooSmall(
       budget,
+      wantedMiB,
       `the next root holds ${rootMiB} MiB (half of RAM), and ${BASE_MIB + carriedMiB} MiB go there`,
     )
   }
-  const unpackingMiB = initrdMiB + BASE_MIB + carriedMiB + NEXT_KERNEL_MIB
   if (unpackingMiB > memory.totalMiB) {
-    throw tooSmall(budget, `unpacking after kexec takes ${unpackingMiB} MiB of ${memory.totalMiB} MiB`)
+    throw tooSmall(budget, wantedMiB, `unpacking after kexec takes ${unpackingMiB} MiB of ${memory.totalMiB} MiB`)
   }
   if (initrdMiB + kernelMiB > budget.rootfsFreeMiB) {
     throw new PlasmError(
@@ -86,9 +99,10 @@ export function checkBudget(sizes: BootSizes, memory: Memory, scratchFreeBytes: 
 
 const mebibytes = (bytes: number) => Math.ceil(bytes / MIB)
 
-function tooSmall(budget: MemoryBudget, why: string): PlasmError {
+/** @param wantedMiB of RAM with which all of this would fit */
+function tooSmall(budget: MemoryBudget, wantedMiB: number, why: string): PlasmError {
   return new PlasmError('memory-too-small', `too little memory: ${why}`, {
-    facts: { ...budget },
-    hint: 'give the machine more memory, or publish a smaller boot set',
+    facts: { ...budget, wantedMiB },
+    hint: `give the machine at least ${wantedMiB} MiB of memory, or a data disk (docs/concept.md), or publish a smaller boot set`,
   })
 }

@@ -38,6 +38,10 @@ export interface AgentConfig {
   /** Directories where other programs leave what they fetched (DESIGN decision 8). */
   readonly inboxes: readonly string[]
   readonly port: number
+  /** `phase.cache=`: whether a machine that finds no provider boots the newest set of its own data disk. */
+  readonly cache: boolean
+  /** `phase.nowrite=`: no disk is touched; init mounts none then. */
+  readonly noWrite: boolean
 }
 
 /** Where the configuration is read from; tests name their own files. */
@@ -61,6 +65,8 @@ const tomlSchema = v.strictObject({
   store_max_bytes: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
   inboxes: v.optional(v.array(v.string())),
   port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535))),
+  cache: v.optional(v.boolean()),
+  no_write: v.optional(v.boolean()),
 })
 
 /**
@@ -89,6 +95,8 @@ export async function readConfig(sources: ConfigSources = {}): Promise<AgentConf
     storeMaxBytes: toml?.store_max_bytes ?? 0,
     inboxes: toml?.inboxes ?? ['/tmp/boot', '/tmp/phase-boot'],
     port: toml?.port ?? DEFAULT_PORT,
+    cache: yesOrNo('phase.cache', parameters.get('phase.cache')) ?? toml?.cache ?? true,
+    noWrite: yesOrNo('phase.nowrite', parameters.get('phase.nowrite')) ?? toml?.no_write ?? false,
   }
 }
 
@@ -99,6 +107,11 @@ function oneOf<const T extends string>(parameter: string, allowed: readonly T[],
     facts: { parameter, value },
     hint: `set ${parameter} on the kernel command line to one of ${allowed.join(', ')}`,
   })
+}
+
+/** @param value undefined where the parameter is absent; the bare name of one means yes */
+function yesOrNo(parameter: string, value: string | undefined): boolean | undefined {
+  return value === undefined ? undefined : oneOf(parameter, ['true', 'false'], value || 'true') === 'true'
 }
 
 function channelName(parameter: string, value: string): string {

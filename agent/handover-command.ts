@@ -78,6 +78,7 @@ export async function handover(request: HandoverRequest): Promise<HandoverResult
       runId: config.runId,
       machine: config.machine,
       peerId: key.peerId,
+      handover: 'carry',
       budget: budgetOf(estimatedSizes(verified.manifest), memory, bavail * bsize),
       lowestAvailableMiB: memory.availableMiB,
       fetchBootId: readBootId(),
@@ -85,7 +86,10 @@ export async function handover(request: HandoverRequest): Promise<HandoverResult
       candidates: [{ ...candidate, verdict: 'chosen' }],
       timings: [],
     })
-    const { initrdBytes } = handOver(completeSet(writer), request.kernel ?? '', { key, lineage: [], record })
+    const { initrdBytes } = handOver(completeSet(writer), request.kernel ?? '', {
+      identity: { key, lineage: [] },
+      record,
+    })
     return {
       initrd: request.initrd,
       initrdBytes,

@@ -53,7 +53,7 @@ export interface LoadedKernel {
  */
 export async function load(
   program: string,
-  { files, arch }: HandedOverSet,
+  { files, scratch, arch }: HandedOverSet,
   commandLine: string,
   refused: Set<LoadMode> = new Set(),
 ): Promise<LoadedKernel> {
@@ -63,7 +63,7 @@ export async function load(
   const left = LOAD_MODES[arch].filter((mode) => !refused.has(mode))
   const refusals: string[] = []
   for (const mode of scarce ? left.slice(0, 1) : left) {
-    const onStarted = scarce ? (pid: number) => giveUpFiles(pid, paths) : undefined
+    const onStarted = scarce ? (pid: number) => giveUpFiles(pid, scratch) : undefined
     const { exit, said } = await runProgram(program, loadArguments(mode, image), onStarted)
     if (exit === '0') return { [loaded]: true, program, mode }
     if (!REFUSED.test(said)) {

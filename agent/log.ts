@@ -1,10 +1,10 @@
+import { join } from 'node:path'
 import { pino } from 'pino'
 import type { AgentEvent } from './events.ts'
+import { logDirectory } from './log-directory.ts'
 import { openLogFile } from './log-file.ts'
 import { eventLines } from './log-lines.ts'
 import type { EventSink } from './steps.ts'
-
-export const AGENT_LOG = '/run/plasm/agent.log'
 
 /** Where people look (stderr, which is the console in the guest), and where programs do (JSON lines in a bounded file). */
 export interface AgentLog {
@@ -22,7 +22,7 @@ export interface LogTargets {
 export function createLog(program: string, targets: LogTargets = {}): AgentLog {
   const logger = pino(
     { base: { program }, timestamp: pino.stdTimeFunctions.isoTime },
-    openLogFile(targets.file ?? AGENT_LOG),
+    openLogFile(targets.file ?? join(logDirectory(), 'agent.log')),
   )
   const terminal = targets.console ?? process.stderr
   const lines = eventLines({ program, colour: terminal.isTTY === true })

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PlasmError } from '../service/errors.ts'
-import { RUN_DIRECTORY } from './state-directory.ts'
+import { logDirectory } from './log-directory.ts'
 
 /** Whose log: both write to a file of their own, since the console of a machine may be seen by nobody. */
 export type LogName = 'agent' | 'plasmd'
@@ -23,7 +23,7 @@ const LOOK_EVERY_MS = 300
  * `plasm-agent logs`: the last lines of a log, across the one rotation that log-file.ts keeps.
  * @throws PlasmError `log-missing` (facts: `file`)
  */
-export async function logs({ name, lines, follow, runDirectory = RUN_DIRECTORY, print }: LogsRequest): Promise<void> {
+export async function logs({ name, lines, follow, runDirectory = logDirectory(), print }: LogsRequest): Promise<void> {
   const file = join(runDirectory, `${name}.log`)
   const current = openLog(file)
   try {

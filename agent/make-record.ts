@@ -10,6 +10,7 @@ type Given = Pick<
   | 'runId'
   | 'machine'
   | 'peerId'
+  | 'handover'
   | 'budget'
   | 'lowestAvailableMiB'
   | 'fetchBootId'
@@ -40,7 +41,6 @@ export function makeRecord(
       provenBy: proven ? 'receipt' : null,
     },
     set: { manifestDigest: digest, channel, arch, version, sequence, bytes: setBytes(manifest), signedBy },
-    handover: 'carry',
   }
 }
 

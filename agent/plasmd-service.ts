@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { logDirectory } from './log-directory.ts'
 import { ownPlasmd } from './plasmd-process.ts'
 import type { ServeSetting, Told } from './serve-setting.ts'
 import type { ServiceOwner } from './service-owner.ts'
@@ -9,7 +10,7 @@ export function plasmdService({ plasmd, runDirectory, supervision }: ServeSettin
     command: plasmd,
     args: plasmdArguments(told),
     port: told.config.port,
-    logFile: join(runDirectory, 'plasmd.log'),
+    logFile: join(logDirectory(runDirectory), 'plasmd.log'),
     pidFile: join(runDirectory, 'plasmd.pid'),
     limits: supervision,
   })

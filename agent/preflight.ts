@@ -2,14 +2,17 @@ import { constants } from 'node:fs'
 import { access, readFile, statfs } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { PlasmError } from '../service/errors.ts'
-import type { Manifest } from '../service/manifest.ts'
-import type { MemoryBudget } from './boot-record.ts'
-import { checkBudget, estimatedSizes } from './budget.ts'
+import { type Manifest, setBytes } from '../service/manifest.ts'
+import type { HandoverKind, MemoryBudget } from './boot-record.ts'
+import { checkBudget, estimatedSizes, sizesOnDisk } from './budget.ts'
 import { nextCommandLine } from './kernel-command-line.ts'
 import { type Memory, readMemory } from './memory.ts'
 
 /** COMMAND_LINE_SIZE of x86_64 and arm64, with its closing NUL (kernel: arch/x86/include/asm/setup.h). */
 const COMMAND_LINE_SIZE = 2048
+
+/** Left free on the data disk: directories, small files, and room for the logs. */
+const DISK_RESERVE_BYTES = 32 * 1024 * 1024
 
 /** What preflight looks at; read from the machine by {@link readFacts}. */
 export interface PreflightFacts {
@@ -20,6 +23,8 @@ export interface PreflightFacts {
   readonly commandLine: string
   readonly memory: Memory
   readonly scratchFreeBytes: number
+  /** Room for the set on the data disk, bytes; null where there is none. */
+  readonly diskFreeBytes: number | null
 }
 
 /** Not exported: only {@link preflight} can say that it passed. */
@@ -28,6 +33,8 @@ const passed: unique symbol = Symbol('passed')
 /** What a boot may rely on once preflight has passed. */
 export interface Preflight {
   readonly [passed]: true
+  /** How the set will cross kexec. */
+  readonly handover: HandoverKind
   readonly budget: MemoryBudget
   readonly kexecProgram: string
   readonly commandLine: string
@@ -57,8 +64,15 @@ export function preflight(manifest: Manifest, facts: PreflightFacts): Preflight 
       hint: 'a kernel cuts what is longer; remove parameters from the boot medium',
     })
   }
-  const budget = checkBudget(estimatedSizes(manifest), facts.memory, facts.scratchFreeBytes)
-  return { [passed]: true, budget, kexecProgram, commandLine, facts }
+  const handover = facts.diskFreeBytes !== null && facts.diskFreeBytes >= roomOnDisk(manifest) ? 'disk' : 'carry'
+  const sizes = handover === 'disk' ? sizesOnDisk(manifest) : estimatedSizes(manifest)
+  const budget = checkBudget(sizes, facts.memory, facts.scratchFreeBytes)
+  return { [passed]: true, handover, budget, kexecProgram, commandLine, facts }
+}
+
+/** What a data disk must have free for a set, bytes. */
+export function roomOnDisk(manifest: Manifest): number {
+  return setBytes(manifest) + DISK_RESERVE_BYTES
 }
 
 /** A kernel that was built without kexec has no such file. */
@@ -67,12 +81,14 @@ const KEXEC_LOAD_DISABLED = '/proc/sys/kernel/kexec_load_disabled'
 /**
  * @param scratchDirectory must exist
  * @param heldBytes what an earlier provider's part of the same set takes there already: it is room for this set, too
+ * @param diskFreeBytes room for the set on the data disk; null where there is none
  */
 export async function readFacts(
   scratchDirectory: string,
   bootNonce: string,
   heldBytes: number,
   kexecLoadDisabled: string = KEXEC_LOAD_DISABLED,
+  diskFreeBytes: number | null = null,
 ): Promise<PreflightFacts> {
   const { totalMiB, availableMiB } = readMemory()
   const { bavail, bsize } = await statfs(scratchDirectory)
@@ -83,6 +99,7 @@ export async function readFacts(
     commandLine: nextCommandLine(await readFile('/proc/cmdline', 'utf8'), bootNonce),
     memory: { totalMiB, availableMiB: availableMiB + Math.floor(heldBytes / (1024 * 1024)) },
     scratchFreeBytes: bavail * bsize + heldBytes,
+    diskFreeBytes,
   }
 }
 

@@ -42,8 +42,24 @@ export async function removeLeftovers(root: string, keep?: string): Promise<void
  * @throws PlasmError `store-unsafe`
  */
 export async function publish(root: string, dir: string, verified: VerifiedManifest): Promise<StoredSet> {
-  const { manifest, digest, bytes, file, plain } = verified
-  const { channel, arch } = manifest
+  const { channel, arch } = verified.manifest
+  const paths = storePaths(root)
+  const { dir: home } = await keepSet(root, dir, verified)
+  const link = paths.link(channel, arch)
+  await ensureDirectory(dirname(link))
+  const before = await linkedSet(link)
+  if (before !== undefined && before !== home) await swapLink(paths.previous(channel, arch), before)
+  await swapLink(link, home)
+  return { verified, dir: home }
+}
+
+/**
+ * Makes a directory with all of a set's artifacts a whole set of the store, which nothing points to yet.
+ * @param dir as for {@link publish}
+ * @throws PlasmError `store-unsafe`
+ */
+export async function keepSet(root: string, dir: string, verified: VerifiedManifest): Promise<StoredSet> {
+  const { digest, bytes, file, plain } = verified
   const paths = storePaths(root)
   const home = paths.set(digest)
   await checkSet(home, [])
@@ -51,11 +67,6 @@ export async function publish(root: string, dir: string, verified: VerifiedManif
   if (file !== MANIFEST_FILE) await writeWhole(join(dir, file), bytes, PUBLIC_FILE)
   if (dir !== home) await settle(dir, home)
   await syncDirectory(paths.sets)
-  const link = paths.link(channel, arch)
-  await ensureDirectory(dirname(link))
-  const before = await linkedSet(link)
-  if (before !== undefined && before !== home) await swapLink(paths.previous(channel, arch), before)
-  await swapLink(link, home)
   return { verified, dir: home }
 }
 

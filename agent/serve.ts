@@ -9,6 +9,7 @@ import { SERVE_STEPS } from './events.ts'
 import { readSeen } from './freshness-file.ts'
 import { createLateSink } from './late-sink.ts'
 import { createLog } from './log.ts'
+import { logDirectory } from './log-directory.ts'
 import { mend } from './mend.ts'
 import { plasmdService } from './plasmd-service.ts'
 import { prove } from './prove.ts'
@@ -40,7 +41,7 @@ export interface Begun {
 export async function serve(given: Partial<ServeSetting> = {}, begun: Begun = {}): Promise<number> {
   const setting = { ...THIS_MACHINE, ...given }
   const stop = stopSignal()
-  const log = createLog('plasm-agent', { file: join(setting.runDirectory, 'agent.log') })
+  const log = createLog('plasm-agent', { file: join(logDirectory(setting.runDirectory), 'agent.log') })
   const late = createLateSink()
   const run = createStepRunner('serve', [log.sink, late.sink])
   const { version, commit } = buildInfo()

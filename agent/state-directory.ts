@@ -4,5 +4,8 @@
  */
 export const STATE_DIRECTORY = '/var/lib/plasm/state'
 
+/** Logs, where a data disk is mounted; elsewhere they lie in {@link RUN_DIRECTORY} (log-directory.ts). */
+export const LOG_DIRECTORY = '/var/lib/plasm/log'
+
 /** What lasts for one boot: status, logs, pids, counters. RAM. */
 export const RUN_DIRECTORY = '/run/plasm'

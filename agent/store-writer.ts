@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { artifactsOf } from '../service/manifest.ts'
 import type { ArtifactSink } from './artifact-sink.ts'
 import type { CompleteSet } from './complete-set.ts'
-import { incomingDirectory, publish, type StoredSet } from './publish.ts'
+import { incomingDirectory, keepSet, publish, type StoredSet } from './publish.ts'
 import { createFile, ensureDirectory, PUBLIC_FILE, syncDirectory } from './store-files.ts'
 import { syncFile } from './sync-file.ts'
 import type { VerifiedManifest } from './verify.ts'
@@ -74,6 +74,12 @@ export async function createStoreWriter(
 async function rightIn(directory: string, { manifest }: VerifiedManifest): Promise<ReadonlySet<string>> {
   const findings = await findingsIn(directory, manifest)
   return new Set(findings.filter(({ problem }) => problem === null).map(({ artifact }) => artifact))
+}
+
+/** A fetched set, every byte of it verified, lies whole in the store from then on. */
+export async function keepComplete(root: string, { writer }: CompleteSet<StoreWriter>): Promise<StoredSet> {
+  await writer.settle()
+  return keepSet(root, writer.directory, writer.verified)
 }
 
 /** A fetched set, every byte of it verified, becomes the one that the store serves. Where that fails nothing is left of it. */

@@ -7,6 +7,7 @@ import { guestPlace } from './addresses.ts'
 import { attachConsole } from './attach-console.ts'
 import type { ChainEvent, ChainOptions, ChainSpec, Rootfs } from './chain-spec.ts'
 import { connectToRun } from './control-client.ts'
+import { DISKS } from './disk-image.ts'
 import { openConsole, say, sayError, sayProblem } from './look-commands.ts'
 import { runInside } from './namespace.ts'
 import { prepare } from './prepare.ts'
@@ -17,6 +18,7 @@ export interface BootOptions {
   readonly arch: Arch
   readonly memoryMiB: number
   readonly rootfs: Rootfs
+  readonly disk?: number | undefined
   /** Further words of the kernel command line. */
   readonly parameters: readonly string[]
 }
@@ -39,7 +41,8 @@ export async function bootCommand(options: BootOptions): Promise<number> {
     try {
       return await bootAndLook(spec, interrupt.signal)
     } finally {
-      for (const images of ['published', 'media']) await rm(join(runDir, images), { recursive: true, force: true })
+      for (const images of ['published', 'media', DISKS])
+        await rm(join(runDir, images), { recursive: true, force: true })
     }
   } catch (thrown) {
     sayError(thrown)

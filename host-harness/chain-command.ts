@@ -4,6 +4,7 @@ import { join, relative } from 'node:path'
 import { EXIT, PlasmError } from '../service/errors.ts'
 import { guestPlace, ORIGIN } from './addresses.ts'
 import type { ChainOptions, ChainSpec } from './chain-spec.ts'
+import { DISKS } from './disk-image.ts'
 import { type InsideRun, runInside } from './namespace.ts'
 import { prepare } from './prepare.ts'
 import { type ProgressView, progressView } from './progress.ts'
@@ -36,7 +37,9 @@ export async function chainCommand(options: ChainOptions, json: boolean): Promis
       const result = await runAndShow(spec, interrupt.signal, print, say)
       return result.ok ? EXIT.ok : interrupt.signal.aborted ? EXIT_INTERRUPTED : EXIT.failed
     } finally {
-      for (const images of ['published', 'media']) await rm(join(runDir, images), { recursive: true, force: true })
+      // With --keep a machine may be started from its disk again.
+      const large = ['published', 'media', ...(options.keep ? [] : [DISKS])]
+      for (const images of large) await rm(join(runDir, images), { recursive: true, force: true })
     }
   } catch (thrown) {
     print({

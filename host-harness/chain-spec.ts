@@ -17,6 +17,8 @@ export interface ChainOptions {
   readonly arch: Arch
   readonly memoryMiB: number
   readonly rootfs: Rootfs
+  /** Size of the blank disk that each machine gets, bytes; absent: none. */
+  readonly disk?: number | undefined
   readonly providers: ProvidersLeft
   /** For tests: publish without a signature, and boot images that take unsigned sets. */
   readonly unsigned: boolean

@@ -3,6 +3,7 @@ import { chooseAccelerator } from './accelerator.ts'
 import { guestPlace, HARNESS_ADDRESS, ORIGIN } from './addresses.ts'
 import { type ChainSpec, type Emit, readPublishedSet } from './chain-spec.ts'
 import { openControl } from './control-server.ts'
+import { makeDiskImage } from './disk-image.ts'
 import { type LiveProvider, proveGeneration, servedByEach } from './generation.ts'
 import { type Guest, startGuest } from './guest.ts'
 import type { Machine } from './machine.ts'
@@ -56,6 +57,7 @@ export async function chain(spec: ChainSpec, emit: Emit, signal: AbortSignal): P
       const guest = await startGuest(place, {
         ...{ spec, accel: chosen.accel, reportServer, emit },
         parameters: spec.parameters ?? [],
+        disk: spec.disk === undefined ? undefined : await makeDiskImage(spec.runDir, place.name, spec.disk),
       })
       machines.set(place.name, guest.machine)
       current = guest

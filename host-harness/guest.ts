@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { GuestPlace } from './addresses.ts'
 import type { ChainSpec, Emit } from './chain-spec.ts'
+import { FORMAT_BLANK_DISK } from './disk-image.ts'
 import { type Machine, startMachine } from './machine.ts'
 import { type ProgressTeller, tellProgress } from './machine-progress.ts'
 import { type Accelerator, guestCommandLine } from './qemu-args.ts'
@@ -28,9 +29,11 @@ export async function startGuest(
     reportServer: ReportServer
     emit: Emit
     parameters?: readonly string[]
+    /** Image of its disk; a blank one becomes its data disk. */
+    disk?: string | undefined
   },
 ): Promise<Guest> {
-  const { spec, accel, reportServer } = given
+  const { spec, accel, reportServer, disk } = given
   const runId = randomUUID()
   const token = randomBytes(32).toString('hex')
   const events: Received[] = []
@@ -54,9 +57,10 @@ export async function startGuest(
         runId,
         token,
         reportUrl: reportServer.url,
-        more: given.parameters ?? [],
+        more: [...(disk === undefined ? [] : [FORMAT_BLANK_DISK]), ...(given.parameters ?? [])],
       }),
       network: { tap: place.port, mac: place.mac },
+      disks: disk === undefined ? [] : [{ file: disk, readOnly: false }],
     },
     spec.runDir,
     ({ text }) => progress.ofLine(text),

@@ -4,12 +4,16 @@ import { emptyDir, placeProgram, progress } from './files.ts'
 import { type ForeignPlasmd, placePlasmd } from './foreign-plasmd.ts'
 import { makeSquashfs } from './squashfs.ts'
 
-/** agent.sqfs: the executable under both its names (or beside a foreign plasmd), kexec, and the shared libraries of both, flat in lib/. */
+/**
+ * agent.sqfs: the executable under both its names (or beside a foreign plasmd), the programs that agent and init run, and the
+ * shared libraries of all of them, flat in lib/.
+ */
 export async function buildAgentSquashfs(
   contents: {
     readonly executable: string
     readonly plasmd: ForeignPlasmd | undefined
-    readonly kexec: string
+    /** Name -> file: kexec, and what makes and mends the data disk. */
+    readonly programs: ReadonlyMap<string, string>
     readonly libraries: ReadonlyMap<string, string>
   },
   work: string,
@@ -21,7 +25,7 @@ export async function buildAgentSquashfs(
   const place = (from: string, to: string) => placeProgram(from, join(root, to))
   await place(contents.executable, 'bin/plasm-agent')
   await placePlasmd(join(root, 'bin'), contents.plasmd)
-  await place(contents.kexec, 'bin/kexec')
+  for (const [name, file] of contents.programs) await place(file, join('bin', name))
   for (const [soname, file] of contents.libraries) await place(file, join('lib', soname))
   progress('compressing the executable')
   await makeSquashfs(root, output)

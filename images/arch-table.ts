@@ -43,7 +43,7 @@ export const IMAGE_ARCHES: Readonly<Record<Arch, ImageArch>> = {
 }
 
 /** Packages that every image takes; libstdc++6 is what the Node runtime links to. */
-export const COMMON_PACKAGES = ['busybox-static', 'kexec-tools', 'libstdc++6'] as const
+export const COMMON_PACKAGES = ['busybox-static', 'kexec-tools', 'libstdc++6', 'e2fsprogs'] as const
 
 /**
  * Modules that every image loads, where the kernel does not have them built in; their dependencies come along. Init mounts
@@ -53,5 +53,7 @@ export const MODULES = {
   agent: ['loop', 'squashfs'],
   /** Only where a boot set has a rootfs (init/switch-root). */
   rootfs: ['overlay'],
+  /** Only where a disk may be mounted (init/data-disk). ext4 asks for its checksum by a name that depmod does not know. */
+  disk: ['crc32c_generic', 'ext4'],
   devices: ['virtio_pci', 'virtio_net', 'af_packet', 'virtio_mmio', 'virtio_blk', 'virtio_rng', 'virtio_console'],
 } as const

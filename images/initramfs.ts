@@ -41,17 +41,20 @@ export async function buildInitramfs(
     return found
   }
 
-  const [busybox, kexecTools, libstdcxx] = await inOrder(COMMON_PACKAGES, take)
+  const [busybox, kexecTools, libstdcxx, e2fsprogs] = await inOrder(COMMON_PACKAGES, take)
   const kernel = await take(await kernelPackage(apt, table.kernelPackage, locked))
   const runtime = await takeNodeRuntime(arch)
-  const kexec = join(
-    kexecTools!.tree,
-    (await exists(join(kexecTools!.tree, 'usr/sbin/kexec'))) ? 'usr/sbin/kexec' : 'sbin/kexec',
-  )
+  const programs = new Map([
+    ['kexec', await systemProgram(kexecTools!, 'kexec')],
+    ['mke2fs', await systemProgram(e2fsprogs!, 'mke2fs')],
+    ['e2fsck', await systemProgram(e2fsprogs!, 'e2fsck')],
+  ])
   const libraries = await libraryClosure(
     [
       { file: runtime.file, package: libstdcxx!.name },
-      { file: kexec, package: kexecTools!.name },
+      { file: programs.get('kexec')!, package: kexecTools!.name },
+      { file: programs.get('mke2fs')!, package: e2fsprogs!.name },
+      { file: programs.get('e2fsck')!, package: e2fsprogs!.name },
     ],
     apt,
     take,
@@ -65,15 +68,17 @@ export async function buildInitramfs(
   const squashfs = join(work, 'agent.sqfs')
   await buildBaseSegment(table, { kernel, busybox: busybox! }, work, base)
   await buildTrustSegment(trustDirectory, work, trust)
-  await buildAgentSquashfs({ executable, plasmd, kexec, libraries: libraries.files }, work, squashfs)
+  await buildAgentSquashfs({ executable, plasmd, programs, libraries: libraries.files }, work, squashfs)
   const initramfs = join(work, 'initramfs')
   await composeInitramfs(initramfs, [base, trust], squashfs)
 
-  const shipped = [busybox!, kexecTools!, kernel, ...libraries.packages].map(({ name, version, sha256 }) => ({
-    name,
-    version,
-    sha256,
-  }))
+  const shipped = [busybox!, kexecTools!, e2fsprogs!, kernel, ...libraries.packages].map(
+    ({ name, version, sha256 }) => ({
+      name,
+      version,
+      sha256,
+    }),
+  )
   const debian = [...new Map(shipped.map((input) => [input.name, input])).values()].sort((a, b) =>
     a.name < b.name ? -1 : 1,
   )
@@ -82,6 +87,12 @@ export async function buildInitramfs(
     initramfs,
     inputs: { version: 1, arch, debian, npm: [runtime.input], ...(plasmd ? { plasmd: plasmd.input } : {}) },
   }
+}
+
+/** Packages of Debian 12 have it in /sbin, later ones in /usr/sbin. */
+async function systemProgram({ tree }: DebianPackage, name: string): Promise<string> {
+  const merged = join(tree, 'usr/sbin', name)
+  return (await exists(merged)) ? merged : join(tree, 'sbin', name)
 }
 
 /** The libraries where programs of that architecture look for them, for qemu-user. */

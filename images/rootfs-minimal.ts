@@ -22,7 +22,7 @@ const DIRECTORIES = [
 ]
 
 /** What only the initramfs needs. */
-const NOT_TAKEN = new Set(['init', 'switch-root'])
+const NOT_TAKEN = new Set(['init', 'data-disk', 'switch-root'])
 
 /** What programs expect in /etc. Nobody logs in by password; the console's shell is for machines with `phase.shell`. */
 const ETC_FILES: Readonly<Record<string, readonly string[]>> = {

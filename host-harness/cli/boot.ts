@@ -1,6 +1,7 @@
 import type { AddCommand } from '../../service/add-command.ts'
 import type { Arch } from '../../service/arch.ts'
 import type { Rootfs } from '../chain-spec.ts'
+import { DISK } from './disk-option.ts'
 import { ARCH, DEFAULT_MEMORY, MEMORY, rootfsOption } from './options.ts'
 
 const HELP = `
@@ -12,6 +13,7 @@ and Ctrl-C stops it.
 Examples:
   plasm-harness boot                                      look at a machine from its firmware on
   plasm-harness boot --rootfs minimal                     with a rootfs that the set brings
+  plasm-harness boot --disk 2G                            with a disk, which holds what it boots from
   plasm-harness boot --memory 160                         see what a machine says that is too small
   plasm-harness boot --parameters "phase.mode=private"    with words of your own on the kernel command line
   plasm-harness exec vm1 -- plasm-agent status            from another terminal, while it is up
@@ -22,6 +24,7 @@ interface Flags {
   readonly arch: Arch
   readonly memory?: number
   readonly rootfs: Rootfs
+  readonly disk?: number
   readonly parameters: string
   readonly shell: boolean
 }
@@ -33,12 +36,13 @@ export const addBoot: AddCommand = (program, done) => {
     .option(...ARCH)
     .option(...MEMORY)
     .addOption(rootfsOption())
+    .option(...DISK)
     .option('-P, --parameters <words>', 'further words of its kernel command line', '')
     .option('--no-shell', 'without a root shell on its console (phase.shell)')
     .addHelpText('after', HELP)
-    .action(async ({ arch, memory, rootfs, parameters, shell }: Flags) => {
+    .action(async ({ arch, memory, rootfs, disk, parameters, shell }: Flags) => {
       const { bootCommand } = await import('../boot-command.ts')
       const words = [...(shell ? ['phase.shell'] : []), ...parameters.split(/\s+/).filter(Boolean)]
-      done(await bootCommand({ arch, memoryMiB: memory ?? DEFAULT_MEMORY[rootfs], rootfs, parameters: words }))
+      done(await bootCommand({ arch, memoryMiB: memory ?? DEFAULT_MEMORY[rootfs], rootfs, disk, parameters: words }))
     })
 }

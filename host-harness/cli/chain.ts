@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { AddCommand } from '../../service/add-command.ts'
 import type { ChainOptions } from '../chain-spec.ts'
+import { DISK } from './disk-option.ts'
 import { ARCH, DEFAULT_MEMORY, MEMORY, rootfsOption, whole } from './options.ts'
 
 const MAX_GENERATIONS = 20
@@ -20,6 +21,7 @@ Examples:
   plasm-harness chain --arch arm64 --json                 the result as one JSON object, the last line of stdout
   plasm-harness chain --plasmd ./plasmd                   the machines serve by that program (docs/concept.md)
   plasm-harness chain --rootfs minimal                    the machines switch to a rootfs that the set brings
+  plasm-harness chain --disk 2G                           the sets cross kexec on a disk of each machine, not in memory
   plasm-harness chain --keep                              leaves the machines up to look at (exec, console), until Ctrl-C
 
 Logs stay in build/runs/<run>/: a console log for each machine, reports.jsonl, dnsmasq.log, origin.log.
@@ -37,6 +39,7 @@ export const addChain: AddCommand = (program, done) => {
     .option(...ARCH)
     .option(...MEMORY)
     .addOption(rootfsOption())
+    .option(...DISK)
     .addOption(
       new Option('-p, --providers <which>', 'who goes on serving: all, or only the last ready machine')
         .choices(['all', 'last'])

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
+import { type ChainProof, parseChainProof } from './chain-contract.ts'
 import { consoleTails } from './console-tail.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -12,13 +13,19 @@ const CLEANUP_WITHIN_MS = 25_000
 const EXEC_SECONDS = 180
 
 export interface KeptMachine extends AsyncDisposable {
+  readonly proof: ChainProof
+  readonly runDir: string
   /** Runs a sh script in it by `plasm-harness exec`, as a person would. */
   sh(script: string): Promise<{ readonly exit: number; readonly stdout: string; readonly stderr: string }>
 }
 
-/** A chain of one, proven, whose machine stays up until disposed of. */
-export async function keptMachine(): Promise<KeptMachine> {
-  const chain = execa(process.execPath, [HARNESS, 'chain', '--generations', '1', '--keep', '--json'], {
+/**
+ * A proven chain whose machines stay up until disposed of, which cuts their power.
+ * @param options of `chain`, in place of those for a chain of one
+ */
+export async function keptMachine(...options: string[]): Promise<KeptMachine> {
+  const about = options.length > 0 ? options : ['--generations', '1']
+  const chain = execa(process.execPath, [HARNESS, 'chain', ...about, '--keep', '--json'], {
     cwd: ROOT,
     stdin: 'ignore',
     reject: false,
@@ -35,8 +42,11 @@ export async function keptMachine(): Promise<KeptMachine> {
     chain.kill('SIGTERM')
     await chain
   }
+  let proof: ChainProof
   try {
-    assert.equal(JSON.parse(await result).ok, true)
+    const line = await result
+    assert.equal(JSON.parse(line).ok, true, line)
+    proof = parseChainProof(line)
   } catch (thrown) {
     await stop()
     const at = /^logs: (.+)$/m.exec(said)?.[1]
@@ -44,6 +54,8 @@ export async function keptMachine(): Promise<KeptMachine> {
   }
   const runDir = join(ROOT, /^logs: (.+)$/m.exec(said)![1]!)
   return {
+    proof,
+    runDir,
     async sh(script) {
       const place = ['--run', runDir, '--timeout', String(EXEC_SECONDS)]
       const ran = await execa(process.execPath, [HARNESS, 'exec', ...place, 'vm1', '--', 'sh', '-c', script], {

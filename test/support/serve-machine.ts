@@ -185,6 +185,7 @@ function recordOf(verified: ReturnType<typeof verify>) {
     runId: null,
     machine: 'plasm',
     peerId: null,
+    handover: 'carry',
     budget: { totalMiB: 512, availableMiB: 430, needMiB: 180, rootfsFreeMiB: 200, initrdMiB: 60, kernelMiB: 8 },
     lowestAvailableMiB: 1,
     fetchBootId: 'before',

@@ -26,6 +26,21 @@ test('nothing said gives the defaults, and the narrow mode', async (t) => {
   assert.equal(config.stage, 'fetch')
   assert.deepEqual(config.providers, [])
   assert.equal(config.machine, 'plasm')
+  assert.deepEqual([config.cache, config.noWrite], [true, false])
+})
+
+test('whether a disk may be written to and booted from is said by parameter or in agent.toml', async (t) => {
+  const asked = async (cmdline: string, toml = '') => {
+    const { cache, noWrite } = await readConfig(await sources(t, { cmdline, toml }))
+    return [cache, noWrite]
+  }
+  assert.deepEqual(await asked('phase.cache=false phase.nowrite=true'), [false, true])
+  assert.deepEqual(await asked('phase.nowrite'), [true, true])
+  assert.deepEqual(await asked('', 'cache = false\nno_write = true\n'), [false, true])
+  assert.deepEqual(await asked('phase.cache=true phase.nowrite=false', 'cache = false\nno_write = true\n'), [
+    true,
+    false,
+  ])
 })
 
 test('the kernel command line comes before agent.toml', async (t) => {
@@ -61,6 +76,8 @@ const wrong: ReadonlyArray<{ files: { cmdline?: string; toml?: string }; fact: [
   { files: { cmdline: 'phase.channel=../x' }, fact: ['parameter', 'phase.channel'] },
   { files: { cmdline: 'phase.provider=http://h/?q' }, fact: ['parameter', 'phase.provider'] },
   { files: { cmdline: 'phase.provider=,' }, fact: ['parameter', 'phase.provider'] },
+  { files: { cmdline: 'phase.nowrite=1' }, fact: ['parameter', 'phase.nowrite'] },
+  { files: { cmdline: 'phase.cache=no' }, fact: ['parameter', 'phase.cache'] },
   { files: { cmdline: 'plasm.stage=third' }, fact: ['parameter', 'plasm.stage'] },
   { files: { toml: 'chanel = "x"' }, fact: ['field', 'chanel'] },
   { files: { toml: 'port = "80"' }, fact: ['field', 'port'] },

@@ -49,6 +49,7 @@ const good: PreflightFacts = {
   commandLine: 'quiet',
   memory: { totalMiB: 470, availableMiB: 340 },
   scratchFreeBytes: 420 * MIB,
+  diskFreeBytes: null,
 }
 
 const refusals: ReadonlyArray<[code: string, facts: Partial<PreflightFacts>]> = [
@@ -61,6 +62,21 @@ const refusals: ReadonlyArray<[code: string, facts: Partial<PreflightFacts>]> = 
 for (const [code, facts] of refusals) {
   test(`refuses with ${code}`, () => assert.throws(() => preflight(manifest, { ...good, ...facts }), { code }))
 }
+
+test('a data disk with room takes the set, however little memory there is for it', () => {
+  const small = { ...good, memory: { totalMiB: 200, availableMiB: 80 } }
+  const large = {
+    ...manifest,
+    artifacts: { ...manifest.artifacts, rootfs: { ...manifest.artifacts.rootfs!, size_bytes: 300 * MIB } },
+  }
+  assert.equal(preflight(large, { ...small, diskFreeBytes: 400 * MIB }).handover, 'disk')
+  assert.equal(preflight(manifest, { ...good, diskFreeBytes: 10 * MIB }).handover, 'carry')
+  assert.throws(() => preflight(large, { ...small, diskFreeBytes: 300 * MIB }), {
+    code: 'memory-too-small',
+    message: /takes 652 MiB/,
+    hint: /at least 772 MiB of memory.* or a data disk/,
+  })
+})
 
 test('passes with the longest command line that a kernel keeps whole', () => {
   assert.equal(preflight(manifest, { ...good, commandLine: 'x'.repeat(2047) }).kexecProgram, '/sbin/kexec')
