@@ -23,7 +23,6 @@ export async function bootFromCache(attempts: Attempts, log: CandidateLog, noPro
   const { parts, runner, config, policy, workbench, bench } = attempts
   if (!bench || !config.cache) throw noProvider
   const { root } = bench
-  runner.skip('manifests', 'no provider is in reach; looking on the data disk')
   const set = await runner.step('verify', async (leaveOut) => {
     const seen = await readSeen(parts.stateDirectory ?? STATE_DIRECTORY)
     const onRejected = (dir: string, reason: string) => log.rejected(cached(dir, null), reason)

@@ -73,11 +73,16 @@ export function thisBoot(
   } satisfies Partial<BootRecord>
 }
 
+/** What starting another kernel takes, in either stage. */
+export type KexecParts = Pick<Attempts, 'runner' | 'workbench' | 'refusedModes' | 'flush'> & {
+  readonly memory: Pick<Attempts['memory'], 'lowestAvailableMiB'>
+}
+
 /** Loads and starts what was handed over. */
 export async function kexecInto(
   handedOver: HandedOverSet,
   passed: Preflight,
-  { runner, workbench, memory, refusedModes, flush }: Attempts,
+  { runner, workbench, memory, refusedModes, flush }: KexecParts,
   about: { readonly provider: string },
 ): Promise<never> {
   const loaded = await runner

@@ -15,9 +15,11 @@ import { readSeen } from './freshness-file.ts'
 import { storeOnDisk } from './handover-disk.ts'
 import { createLateSink } from './late-sink.ts'
 import { machineKey } from './machine-key.ts'
+import { readBootId } from './make-record.ts'
 import { watchMemory } from './memory.ts'
 import { rank } from './rank.ts'
 import { loadReceipts } from './request-receipt.ts'
+import { settleTrial } from './settle-trial.ts'
 import { onlyAccepted, onlyAnswered } from './sift.ts'
 import { STATE_DIRECTORY } from './state-directory.ts'
 import { createStepRunner } from './steps.ts'
@@ -44,6 +46,7 @@ export async function boot(parts: BootParts): Promise<number> {
   if (!told) return EXIT.badConfig
   const reporter = parts.openReporter(told.config, told.key.peerId)
   late.attach(reporter.sink)
+  await settle(told.config, parts).catch((thrown) => console.error(`plasm-agent: ${asPlasmError(thrown).message}`))
   const workbench = createWorkbench(parts.scratchDirectory ?? SCRATCH_DIRECTORY)
   const memory = watchMemory()
   const attempts: Attempts = {
@@ -80,6 +83,14 @@ async function readEverything({ sources, trustFile, ...places }: BootParts) {
   return { config, policy: await readTrustPolicy(trustFile), key: await machineKey(config.mode, places) }
 }
 
+/** A set that this machine went on to, and that was not ready before this boot, is not taken again. */
+async function settle({ mode, storeRoot, bootNonce }: AgentConfig, parts: BootParts): Promise<void> {
+  if (mode === 'private') return
+  const boot = { stage: 'fetch', bootId: readBootId(), bootNonce, uptimeMs: 0 } as const
+  const verdict = await settleTrial(parts.stateDirectory ?? STATE_DIRECTORY, storeRoot, boot)
+  if (verdict.is === 'failed') console.error(`plasm-agent: ${verdict.trial.digest} is left: ${verdict.reason}`)
+}
+
 /** A disk that cannot be used is as good as none: then the set is carried. */
 async function openBench(config: AgentConfig, { dataDisk }: BootParts): Promise<StoreBench | undefined> {
   try {
@@ -101,16 +112,24 @@ async function attempt(attempts: Attempts): Promise<never> {
     .step('discover', () => discover(config, asking(manifests, log), parts.discovery))
     .catch((thrown) => {
       if (asPlasmError(thrown).code !== 'no-provider') throw thrown
+      runner.skip('manifests', 'no provider is in reach; looking on the data disk')
       return bootFromCache(attempts, log, thrown)
     })
   const answered = await runner.step('manifests', async () => onlyAnswered(await manifests.answers(candidates), log))
   attempts.refusedAll = true
-  const accepted = await runner.step('verify', async () =>
-    onlyAccepted(answered, policy, config, log, {
-      seen: await readSeen(parts.stateDirectory ?? STATE_DIRECTORY),
-      failures,
-    }),
-  )
+  const accepted = await runner
+    .step('verify', async () =>
+      onlyAccepted(answered, policy, config, log, {
+        seen: await readSeen(parts.stateDirectory ?? STATE_DIRECTORY),
+        failures,
+      }),
+    )
+    .catch((thrown) => {
+      // Where all that is offered has failed here before, the disk still holds the set before it.
+      if (log.verdicts().some(({ verdict }) => verdict.endsWith('[set-known-bad]')))
+        return bootFromCache(attempts, log, thrown)
+      throw thrown
+    })
   attempts.refusedAll = false
   const wrongClock = clockProblem(accepted[0]!.verified.manifest, policy, Date.now())
   if (wrongClock) console.error(`plasm-agent: ${wrongClock}; set it`)

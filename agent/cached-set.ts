@@ -18,6 +18,8 @@ export interface CacheSearch {
   readonly policy: TrustPolicy
   readonly config: Pick<AgentConfig, 'channel' | 'arch'>
   readonly seen: SeenReleases
+  /** This one or none, by its manifest digest. */
+  readonly only?: string
   /** Told of each set that is passed over. */
   onRejected(dir: string, reason: string): void
 }
@@ -28,8 +30,10 @@ export interface CacheSearch {
  * @returns undefined where there is none
  */
 export async function newestCachedSet(search: CacheSearch): Promise<StoredSet | undefined> {
-  const { sets } = storePaths(search.root)
-  const names = ((await ifThere(readdir(sets))) ?? []).filter((name) => !name.startsWith('.'))
+  const { sets, set: homeOf } = storePaths(search.root)
+  const wanted = search.only === undefined ? undefined : basename(homeOf(search.only))
+  const isWanted = (name: string) => (wanted === undefined ? !name.startsWith('.') : name === wanted)
+  const names = ((await ifThere(readdir(sets))) ?? []).filter(isWanted)
   const accepted: StoredSet[] = []
   for (const name of names) {
     const dir = join(sets, name)

@@ -14,6 +14,8 @@ import { providerUrl, reportUrl } from './provider-url.ts'
 /** INTEROP: kernel command line. Absent is `local`; anything else is refused, never taken for a wider one. */
 export type PhaseMode = 'internet' | 'local' | 'private'
 
+export type Apply = (typeof APPLY)[number]
+
 /** Everything the agent was told, from flags, kernel command line, /etc/plasm/agent.toml and defaults, in that order. */
 export interface AgentConfig {
   readonly mode: PhaseMode
@@ -40,6 +42,8 @@ export interface AgentConfig {
   readonly port: number
   /** `phase.cache=`: whether a machine that finds no provider boots the newest set of its own data disk. */
   readonly cache: boolean
+  /** What becomes of a newer set: it is served, or booted, too. */
+  readonly apply: Apply
   /** `phase.nowrite=`: no disk is touched; init mounts none then. */
   readonly noWrite: boolean
 }
@@ -56,6 +60,7 @@ export interface ConfigSources {
 const DEFAULT_PORT = 8080
 const MODES = ['internet', 'local', 'private'] as const
 const STAGES = ['fetch', 'serve'] as const
+const APPLY = ['serve', 'kexec'] as const
 
 const tomlSchema = v.strictObject({
   mode: v.optional(v.string()),
@@ -65,6 +70,7 @@ const tomlSchema = v.strictObject({
   store_max_bytes: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
   inboxes: v.optional(v.array(v.string())),
   port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535))),
+  apply: v.optional(v.picklist(APPLY)),
   cache: v.optional(v.boolean()),
   no_write: v.optional(v.boolean()),
 })
@@ -95,6 +101,7 @@ export async function readConfig(sources: ConfigSources = {}): Promise<AgentConf
     storeMaxBytes: toml?.store_max_bytes ?? 0,
     inboxes: toml?.inboxes ?? ['/tmp/boot', '/tmp/phase-boot'],
     port: toml?.port ?? DEFAULT_PORT,
+    apply: toml?.apply ?? 'serve',
     cache: yesOrNo('phase.cache', parameters.get('phase.cache')) ?? toml?.cache ?? true,
     noWrite: yesOrNo('phase.nowrite', parameters.get('phase.nowrite')) ?? toml?.no_write ?? false,
   }

@@ -5,6 +5,7 @@ import { PlasmError } from '../service/errors.ts'
 import { NOTHING_SEEN, placeOf, type SeenRelease, type SeenReleases } from '../service/freshness.ts'
 import { parseStrictJson } from '../service/strict-json.ts'
 import { PRIVATE_FILE, readRegular, writeWhole } from './store-files.ts'
+import { readTrials } from './trial-file.ts'
 import type { VerifiedManifest } from './verify.ts'
 
 const STATE_MAX_BYTES = 64 * 1024
@@ -36,9 +37,10 @@ export async function readSeen(directory: string): Promise<SeenReleases> {
     if (cause.code === 'ENOTDIR') return undefined
     throw invalid(file, '(document)', cause.message, cause)
   })
-  if (!bytes) return NOTHING_SEEN
+  const bad = new Set((await readTrials(directory)).bad.map(({ digest }) => digest))
+  if (!bytes) return { ...NOTHING_SEEN, bad }
   const parsed = v.safeParse(stateSchema, parse(file, bytes))
-  if (parsed.success) return new Map(Object.entries(parsed.output.channels))
+  if (parsed.success) return { newest: new Map(Object.entries(parsed.output.channels)), bad }
   const issue = parsed.issues[0]
   throw invalid(file, v.getDotPath(issue) ?? '(document)', issue.message)
 }
@@ -49,10 +51,10 @@ export async function readSeen(directory: string): Promise<SeenReleases> {
  */
 export async function remember(directory: string, { manifest, digest, signedBy }: VerifiedManifest): Promise<void> {
   if (signedBy.length === 0 || !(await isDirectory(directory))) return
-  const seen = await readSeen(directory)
+  const { newest } = await readSeen(directory)
   const place = placeOf(manifest)
-  if ((seen.get(place)?.sequence ?? -1) >= manifest.sequence) return
-  const channels: Record<string, SeenRelease> = Object.fromEntries(seen)
+  if ((newest.get(place)?.sequence ?? -1) >= manifest.sequence) return
+  const channels: Record<string, SeenRelease> = Object.fromEntries(newest)
   channels[place] = { sequence: manifest.sequence, digest }
   await writeWhole(stateFile(directory), `${JSON.stringify({ version: 1, channels })}\n`, PRIVATE_FILE)
 }

@@ -9,10 +9,14 @@ import type { Served, Server } from './serve-server.ts'
  * at once. The record stays behind, to say which set is to be fetched again (mend.ts).
  * @throws PlasmError of self-check.ts
  */
-export async function prove({ selfCheck, told, status, setting }: Server, { set, record }: Served): Promise<void> {
+export async function prove(
+  { selfCheck, told, status, setting, trial }: Server,
+  { set, record }: Served,
+): Promise<void> {
   try {
     await selfCheck(set)
-    await remember(setting.stateDirectory, set.verified)
+    // A set on trial that never becomes ready must not shut out the one before it.
+    if (!trial.pending()) await remember(setting.stateDirectory, set.verified)
   } catch (thrown) {
     const { code, facts } = asPlasmError(thrown)
     if (code === 'self-check-mismatch' && facts.where === 'disk') {

@@ -11,6 +11,7 @@ import type { ServiceOwner } from './service-owner.ts'
 import type { Status } from './status-file.ts'
 import { createStatusWriter, type StatusWriter } from './status-writer.ts'
 import type { EventSink, StepRunner } from './steps.ts'
+import type { TrialWatch } from './trial-watch.ts'
 import { createWake, type Wake } from './wake.ts'
 
 const MEMORY_EVERY_MS = 500
@@ -28,6 +29,7 @@ export interface Server {
   readonly log: AgentLog
   readonly stop: AbortSignal
   readonly bootId: string
+  readonly trial: TrialWatch
   readonly owner: ServiceOwner
   readonly status: StatusWriter
   readonly selfCheck: (set: StoredSet) => Promise<void>
@@ -38,6 +40,8 @@ export interface Server {
   lowestAvailableMiB(): number
   /** Says why this machine is not ready, once for each reason. */
   notReady(reason: string): void
+  /** Hands in what is to be reported, for at most so long. */
+  flush(milliseconds: number): Promise<void>
   /** Ends plasmd and hands in what is still to be reported, for at most so long. */
   close(reportsMs: number): Promise<void>
 }
@@ -49,6 +53,7 @@ export function openServer(
   run: StepRunner,
   log: AgentLog,
   stop: AbortSignal,
+  trial: TrialWatch,
 ): Server {
   const { config } = told
   const { runDirectory } = setting
@@ -86,6 +91,7 @@ export function openServer(
     log,
     stop,
     bootId,
+    trial,
     owner,
     status,
     selfCheck: createSelfCheck(url, { foreign: told.foreignPlasmd, rereadEvery: setting.rereadEvery }),
@@ -101,6 +107,7 @@ export function openServer(
       said = reason
       run.emit({ type: 'not-ready', reason })
     },
+    flush: reporter.flush,
     async close(reportsMs) {
       await owner.stop()
       await reporter.flush(reportsMs)

@@ -6,6 +6,7 @@ import type { DiscoverOptions } from './discover.ts'
 import { isForeign } from './foreign-plasmd.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { ROOTFS_FILE } from './own-system.ts'
+import { ROLLING, type RollingParts } from './rolling-parts.ts'
 import { serviceManager } from './service-manager.ts'
 import { RUN_DIRECTORY, STATE_DIRECTORY } from './state-directory.ts'
 import type { ServiceManager } from './status-file.ts'
@@ -35,6 +36,8 @@ export interface ServeSetting {
   readonly updateEvery: number
   /** How other providers are looked for when the set is lost; undefined: as in the fetch stage. */
   readonly discovery: DiscoverOptions | undefined
+  /** Where and how another kernel is started from here. */
+  readonly rolling: RollingParts
 }
 
 export const THIS_MACHINE: ServeSetting = {
@@ -53,6 +56,7 @@ export const THIS_MACHINE: ServeSetting = {
   rereadEvery: 6 * 3600_000,
   updateEvery: 5 * 60_000,
   discovery: undefined,
+  rolling: ROLLING,
 }
 
 export interface Told {

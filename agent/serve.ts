@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { clockProblem } from '../service/clock.ts'
 import { asPlasmError, EXIT, PlasmError } from '../service/errors.ts'
 import { buildInfo } from '../service/version.ts'
@@ -23,10 +24,12 @@ import { configure, type ServeSetting, stopSignal, THIS_MACHINE, type Told } fro
 import { openSources, type Sources, waitForChange, watchUntilLost } from './serve-watch.ts'
 import type { ServiceOwner } from './service-owner.ts'
 import { createStepRunner } from './steps.ts'
+import { watchTrial } from './trial-watch.ts'
 
 const PAUSE_FIRST_MS = 1000
 const PAUSE_LAST_MS = 30_000
 const REPORTS_AT_END_MS = 1000
+const OVERDUE_STEP_MS = 20_000
 
 /** What serve-stage.ts had begun before this was loaded. */
 export interface Begun {
@@ -41,26 +44,50 @@ export interface Begun {
  */
 export async function serve(given: Partial<ServeSetting> = {}, begun: Begun = {}): Promise<number> {
   const setting = { ...THIS_MACHINE, ...given }
-  const stop = stopSignal()
+  const asked = stopSignal()
   const log = createLog('plasm-agent', { file: join(logDirectory(setting.runDirectory), 'agent.log') })
   const late = createLateSink()
   const run = createStepRunner('serve', [log.sink, late.sink, readinessNotifier()])
   const { version, commit } = buildInfo()
   run.emit({ type: 'stage-started', stage: 'serve', version, commit })
-  const told = await run.step('config', () => begun.told ?? configure(setting)).catch(asPlasmError)
-  if (told instanceof PlasmError) return told.code === 'already-running' ? EXIT.failed : EXIT.badConfig
+  const begin = async () => {
+    const told = await (begun.told ?? configure(setting))
+    return { told, trial: await watchTrial(setting, told.config) }
+  }
+  const configured = await run.step('config', begin).catch(asPlasmError)
+  if (configured instanceof PlasmError) return configured.code === 'already-running' ? EXIT.failed : EXIT.badConfig
 
+  const { told, trial } = configured
   const plasmd = begun.plasmd ?? plasmdService(setting, told)
-  const server = openServer(setting, told, plasmd, run, log, stop)
+  const stop = AbortSignal.any([asked, trial.overdue])
+  const server = openServer(setting, told, plasmd, run, log, stop, trial)
   late.attach(server.sink)
   try {
-    await (told.config.mode === 'private' ? stayPrivate(server) : serveUntilStopped(server))
+    const served = told.config.mode === 'private' ? stayPrivate(server) : serveUntilStopped(server)
+    await Promise.race([served, endOfPatience(trial.overdue)])
+    if (!asked.aborted) await leaveTrial(server)
   } finally {
+    trial.stop()
     server.notReady('the agent was asked to stop')
     await server.close(REPORTS_AT_END_MS)
     await told.lock.release()
   }
-  return EXIT.ok
+  return asked.aborted ? EXIT.ok : EXIT.failed
+}
+
+/** A step that hangs must not keep a set that failed from being left. */
+async function endOfPatience(overdue: AbortSignal): Promise<void> {
+  if (!overdue.aborted) await once(overdue, 'abort')
+  await sleep(OVERDUE_STEP_MS, undefined, { ref: false })
+}
+
+/** The set that this kernel was started for has not become ready in time. */
+async function leaveTrial(server: Server): Promise<void> {
+  const trial = server.trial.pending()
+  if (!trial) return
+  server.notReady(`${trial.digest} was not ready in time; going back to ${trial.previous}`)
+  const { fallBack } = await import('./roll-on.ts')
+  await fallBack(server, trial)
 }
 
 /** `phase.mode=private`: nothing is adopted, served or told to others (INTEROP: kernel command line). */
@@ -79,6 +106,7 @@ async function serveUntilStopped(server: Server): Promise<void> {
     for (let pause = PAUSE_FIRST_MS; !stop.aborted; ) {
       try {
         notReady(await untilLost(server, sources))
+        await (await sources()).updates.bootNext()
         pause = PAUSE_FIRST_MS
       } catch (thrown) {
         if (stop.aborted) return
@@ -107,6 +135,7 @@ async function untilLost(server: Server, sources: () => Promise<Sources>): Promi
   try {
     status.advertising(true)
     await run.step('ready', () => announce(server, served.record, advertised.address))
+    await server.trial.ready(served.set)
     // Old sets that cannot be removed are no reason not to serve the one that is proven.
     await removeOldSets(storeRoot, storeMaxBytes).catch((thrown) =>
       server.log.say(`old sets stay: ${asPlasmError(thrown).message}`),

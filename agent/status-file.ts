@@ -1,6 +1,7 @@
 import type { BootRecord, MemoryBudget } from './boot-record.ts'
 import type { DiskRoom } from './disk-room.ts'
 import type { ReportedError, Stage, StepName } from './events.ts'
+import type { BadSet } from './trial-file.ts'
 
 /** Written atomically by the running agent, read by `plasm-agent status`. */
 export const STATUS_FILE = '/run/plasm/status.json'
@@ -91,6 +92,8 @@ export interface UpdateStatus {
   } | null
   readonly fetching: { readonly from: string; readonly bytes: number; readonly totalBytes: number } | null
   readonly nextLookAt: string
+  /** Sets that were booted here and did not become ready, oldest first: they are never taken again. */
+  readonly bad: readonly BadSet[]
   /** To `plasm-agent update`, the last few. */
   readonly answers: readonly UpdateAnswer[]
 }
@@ -98,7 +101,7 @@ export interface UpdateStatus {
 export interface UpdateAnswer {
   /** The request's. */
   readonly id: string
-  /** `applied`: a newer set was fetched, and is served. */
-  readonly outcome: 'up-to-date' | 'newer' | 'applied' | 'failed'
+  /** `applied`: a newer set was fetched, and is served. `booting`: it is fetched, and this kernel ends. */
+  readonly outcome: 'up-to-date' | 'newer' | 'applied' | 'booting' | 'failed'
   readonly error: ReportedError | null
 }

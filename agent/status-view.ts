@@ -1,7 +1,7 @@
 import { age } from './age.ts'
 import { mib, printable, short } from './log-lines.ts'
 import type { Status } from './status-file.ts'
-import { updatesText } from './updates-view.ts'
+import { badText, updatesText } from './updates-view.ts'
 
 const COLUMNS = 80
 /** The longest label and two spaces. */
@@ -78,7 +78,11 @@ function bootSet({ record, artifacts }: Status): readonly Row[] {
 
 /** Looked for while this machine is ready: what was known before is of no use to one that is not. */
 function updates({ ready, updates }: Status, now: number): readonly Row[] {
-  return updates === null || !ready ? [] : [['newer sets', updatesText(updates, now)]]
+  if (updates === null || !ready) return []
+  return [
+    ['newer sets', updatesText(updates, now)],
+    ...updates.bad.map((set) => ['bad set', badText(set, now)] as const),
+  ]
 }
 
 function plasmd({ plasmd }: Status, now: number): readonly Row[] {

@@ -109,6 +109,9 @@ export function describeUpdate({ outcome, served, newest, found, refused }: Upda
       'it is fetched within minutes, or at once: plasm-agent update --apply',
     ],
     applied: () => [`applied: ${here} is served now`],
+    booting: () => [
+      'booting: a newer set was fetched; this machine starts it now, and comes back to the old one if it fails',
+    ],
   }
   return [...lines[outcome](), ...refused.map(({ url, reason }) => `turned down ${url}: ${reason}`)]
 }

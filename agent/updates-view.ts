@@ -1,6 +1,7 @@
 import { age } from './age.ts'
-import { mib } from './log-lines.ts'
+import { mib, short } from './log-lines.ts'
 import type { UpdateStatus } from './status-file.ts'
+import type { BadSet } from './trial-file.ts'
 
 /** What is known of newer sets, in one sentence. @param now milliseconds since the epoch */
 export function updatesText({ lastLook, newest, fetching }: UpdateStatus, now: number): string {
@@ -17,6 +18,11 @@ export function updatesText({ lastLook, newest, fetching }: UpdateStatus, now: n
     : `none at ${found} other provider${found === 1 ? '' : 's'}`
   const wrong = error ? `; not taken: ${error.message} [${error.code}]` : ''
   return `${there}${wrong}${turnedDown(refused)}; ${looked}`
+}
+
+/** One that was booted in vain. */
+export function badText({ digest, at, reason }: BadSet, now: number): string {
+  return `${short(digest)}: ${reason}, ${age(at, now)} ago; never taken again`
 }
 
 function turnedDown([first, ...others]: NonNullable<UpdateStatus['lastLook']>['refused']): string {

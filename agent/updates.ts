@@ -1,21 +1,25 @@
 import { asPlasmError, PlasmError } from '../service/errors.ts'
 import { setBytes } from '../service/manifest.ts'
 import { ownAddresses } from '../service/own-addresses.ts'
+import type { Candidate } from './candidate.ts'
 import { createCandidateLog } from './candidate-log.ts'
 import type { CompleteSet } from './complete-set.ts'
 import type { DiscoverOptions } from './discover.ts'
 import { fetchIntoStore } from './fetch-into-store.ts'
 import { findNewer, type Offers } from './find-newer.ts'
 import { readSeen } from './freshness-file.ts'
+import { storeOnDisk } from './handover-disk.ts'
 import { readMemory } from './memory.ts'
 import type { Choice } from './rank.ts'
 import { readRecord, recordFor, writeRecord } from './record-file.ts'
+import type { NextSet } from './roll-on.ts'
 import type { Served, Server } from './serve-server.ts'
 import type { UpdateAnswer, UpdateStatus } from './status-file.ts'
 import { reportedError } from './steps.ts'
 import { onStore } from './store-errors.ts'
 import { isInMemory } from './store-filesystem.ts'
-import { publishComplete, type StoreWriter } from './store-writer.ts'
+import { keepComplete, publishComplete, type StoreWriter } from './store-writer.ts'
+import { readTrials } from './trial-file.ts'
 import { takeRequest, type UpdateRequest } from './update-request.ts'
 import { nextLook } from './update-schedule.ts'
 
@@ -37,6 +41,8 @@ export interface Updates {
   look(served: Served): Promise<string | undefined>
   /** Ends what runs: the store belongs to others now. What was asked for is begun anew with the next look. */
   pause(): Promise<void>
+  /** With `apply = "kexec"`: boots the set that was fetched, if any. Comes back where that failed; what was served is served on. */
+  bootNext(): Promise<void>
 }
 
 /** A look, and what follows from it. */
@@ -51,7 +57,7 @@ interface Job {
 
 type Result =
   | { readonly outcome: 'up-to-date' | 'newer' }
-  | { readonly outcome: 'fetched'; readonly set: CompleteSet<StoreWriter>; readonly from: string }
+  | { readonly outcome: 'fetched'; readonly set: CompleteSet<StoreWriter>; readonly from: Candidate }
   | { readonly outcome: 'failed'; readonly error: PlasmError }
 
 export function createUpdates(server: Server): Updates {
@@ -63,8 +69,10 @@ export function createUpdates(server: Server): Updates {
   let waiting: readonly UpdateRequest[] = []
   let job: Job | undefined
   /** Published, and still to be proven by the steps to ready. */
+  /** Whole in the store, to be booted, with the digest of what was served meanwhile. */
+  let next: (NextSet & { readonly previous: string }) | undefined
   let taken: { readonly sequence: number; readonly requests: readonly UpdateRequest[] } | undefined
-  let known: UpdateStatus = { lastLook: null, newest: null, fetching: null, nextLookAt: '', answers: [] }
+  let known: UpdateStatus = { lastLook: null, newest: null, fetching: null, nextLookAt: '', answers: [], bad: [] }
   const tell = (change: Partial<UpdateStatus>) => {
     known = { ...known, ...change }
     status.updates(known)
@@ -111,7 +119,8 @@ export function createUpdates(server: Server): Updates {
     })
     const offers = await Promise.race([search, aborted(signal)])
     const { found, refused } = offers
-    tell({ lastLook: { at: new Date().toISOString(), found, refused, error: null }, newest: newestOf(offers) })
+    const { bad } = await readTrials(setting.stateDirectory)
+    tell({ lastLook: { at: new Date().toISOString(), found, refused, error: null }, newest: newestOf(offers), bad })
     if (offers.ranked.length === 0) return { outcome: 'up-to-date' }
     if (onlyLook) return { outcome: 'newer' }
     return run.step('update', async (leaveOut) => {
@@ -127,10 +136,11 @@ export function createUpdates(server: Server): Updates {
 
   const fetch = async (ranked: readonly Choice[], signal: AbortSignal): Promise<Result> => {
     const { storeRoot: root, channel } = config
+    if (config.apply === 'kexec') await needDisk()
     await checkMemory(root, setBytes(ranked[0]!.verified.manifest))
     const log = createCandidateLog(run.emit)
     for (const { candidate } of ranked) log.found(candidate)
-    let from = ''
+    let from = ranked[0]!.candidate
     const set = await fetchIntoStore({
       root,
       channel,
@@ -139,12 +149,23 @@ export function createUpdates(server: Server): Updates {
       signal,
       onFailed: (url) => failures.set(url, (failures.get(url) ?? 0) + 1),
       onProgress(progress, url) {
-        from = url
+        from = ranked.find(({ candidate }) => candidate.url === url)!.candidate
         tell({ fetching: { from: url, ...progress } })
         run.emit({ type: 'progress', step: 'fetch', ...progress })
       },
     })
     return { outcome: 'fetched', set, from }
+  }
+
+  const needDisk = async () => {
+    if (await storeOnDisk(config, setting.rolling.dataDisk)) return
+    throw new PlasmError(
+      'apply-needs-disk',
+      'apply is "kexec", and this machine has no data disk for the set to cross on',
+      {
+        hint: 'give it a filesystem labelled PLASM-DATA (docs/concept.md), or set apply = "serve" in /etc/plasm/agent.toml',
+      },
+    )
   }
 
   const takeIn = async (set: CompleteSet<StoreWriter>, requests: readonly UpdateRequest[]): Promise<void> => {
@@ -156,21 +177,28 @@ export function createUpdates(server: Server): Updates {
     failures.clear()
   }
 
-  const conclude = async ({ requests, onlyLook, result }: Job): Promise<string | undefined> => {
+  const conclude = async ({ requests, onlyLook, result }: Job, served: Served): Promise<string | undefined> => {
     tell({ fetching: null })
     try {
+      if (result?.outcome === 'fetched' && config.apply === 'kexec') {
+        const stored = await onStore(config.storeRoot, () => keepComplete(config.storeRoot, result.set))
+        next = { set: stored, candidate: result.from, previous: served.set.verified.digest }
+        answer(requests, 'booting')
+        return `sequence ${stored.verified.manifest.sequence} was fetched from ${result.from.url}, and is to be booted`
+      }
       if (result?.outcome === 'fetched') {
         await takeIn(result.set, requests)
         failed = 0
         scheduleNext()
         tell({ newest: null })
-        return `a newer set was fetched from ${result.from}`
+        return `a newer set was fetched from ${result.from.url}`
       }
       if (result?.outcome === 'failed') throw result.error
       failed = 0
       answer(requests, result?.outcome ?? 'up-to-date')
     } catch (thrown) {
       const error = asPlasmError(thrown)
+      if (result?.outcome === 'fetched') await result.set.writer.discard().catch(() => {})
       const alone = error.code === 'no-provider'
       // That nobody else is there is no failure of theirs.
       failed = alone ? 0 : failed + 1
@@ -199,7 +227,7 @@ export function createUpdates(server: Server): Updates {
       if (job?.result) {
         const done = job
         job = undefined
-        return conclude(done)
+        return conclude(done, served)
       }
       if (!job && (waiting.length > 0 || performance.now() >= due)) begin(served)
       return undefined
@@ -214,6 +242,22 @@ export function createUpdates(server: Server): Updates {
       tell({ fetching: null })
       waiting = [...ending.requests, ...waiting]
       due = 0
+    },
+    async bootNext() {
+      if (!next || server.stop.aborted) return
+      const { previous, ...toBoot } = next
+      next = undefined
+      try {
+        const { rollOn } = await import('./roll-on.ts')
+        await rollOn(server, toBoot, previous)
+      } catch (thrown) {
+        const { url } = toBoot.candidate
+        failures.set(url, (failures.get(url) ?? 0) + 1)
+        failed += 1
+        const { found = 0, refused = [] } = known.lastLook ?? {}
+        tell({ lastLook: { at: new Date().toISOString(), found, refused, error: reportedError(thrown) } })
+        scheduleNext()
+      }
     },
   }
 }

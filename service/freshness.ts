@@ -9,10 +9,15 @@ export interface SeenRelease {
   readonly digest: string
 }
 
-/** By `<channel>/<arch>`. */
-export type SeenReleases = ReadonlyMap<string, SeenRelease>
+/** What a machine remembers of the releases that it has used. */
+export interface SeenReleases {
+  /** By `<channel>/<arch>`. */
+  readonly newest: ReadonlyMap<string, SeenRelease>
+  /** Manifest digests of sets that this machine has booted in vain. */
+  readonly bad: ReadonlySet<string>
+}
 
-export const NOTHING_SEEN: SeenReleases = new Map()
+export const NOTHING_SEEN: SeenReleases = { newest: new Map(), bad: new Set() }
 
 /**
  * Sequences above this are taken for a mistake or an attack: a machine that had once believed one would refuse every later
@@ -30,14 +35,20 @@ export interface Release {
 }
 
 /**
- * A release never goes back (TUF calls it rollback), and is never two things under one number.
- * @throws PlasmError `sequence-too-low` | `sequence-absurd` | `manifest-rollback` | `manifest-equivocation`, each with the
+ * A release never goes back (TUF calls it rollback), is never two things under one number, and has not failed here before.
+ * @throws PlasmError `set-known-bad` | `sequence-too-low` | `sequence-absurd` | `manifest-rollback` | `manifest-equivocation`, each with the
  * facts `field`, `sequence` and what it was measured by
  */
 export function checkSequence(release: Release, { minimumSequence }: TrustPolicy, seen: SeenReleases): void {
   const { manifest, digest, signed } = release
   const { sequence } = manifest
   const about = { field: 'sequence', sequence }
+  if (seen.bad.has(digest)) {
+    throw new PlasmError('set-known-bad', 'this machine has booted it before, and it did not become ready', {
+      facts: { field: 'digest', digest, sequence },
+      hint: 'publish a release that comes up on this machine; `plasm-agent status` says how it failed',
+    })
+  }
   if (sequence < minimumSequence) {
     throw new PlasmError(
       'sequence-too-low',
@@ -55,7 +66,7 @@ export function checkSequence(release: Release, { minimumSequence }: TrustPolicy
       hint: 'count releases, or seconds; after a stolen key, rotate it (docs/trust.md)',
     })
   }
-  const last = seen.get(placeOf(manifest))
+  const last = seen.newest.get(placeOf(manifest))
   if (!last) return
   if (sequence < last.sequence) {
     throw new PlasmError(

@@ -10,6 +10,7 @@ import { incomingDirectory, publish } from '../../agent/publish.ts'
 import { verify } from '../../agent/verify.ts'
 import { hostArch } from '../../service/arch.ts'
 import type { PlasmError } from '../../service/errors.ts'
+import { NOTHING_SEEN } from '../../service/freshness.ts'
 import { readTrustPolicy } from '../../service/trust-policy.ts'
 import { makeSet, type TestSet } from '../support/boot-set.ts'
 import { policyOf, signSet, writePolicy } from '../support/trust.ts'
@@ -104,8 +105,8 @@ test('inbox: an envelope of 1 GiB is not read', async (t) => {
 test('what was remembered is lost with nothing but its file', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'plasm-seen-'))
   t.after(() => rm(directory, { recursive: true, force: true }))
-  assert.deepEqual(await readSeen(directory), new Map(), 'a first boot')
-  assert.deepEqual(await readSeen(join(directory, 'nowhere')), new Map(), 'no data disk')
+  assert.deepEqual(await readSeen(directory), NOTHING_SEEN, 'a first boot')
+  assert.deepEqual(await readSeen(join(directory, 'nowhere')), NOTHING_SEEN, 'no data disk')
   for (const text of [
     '',
     '{}',

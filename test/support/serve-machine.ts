@@ -15,6 +15,7 @@ import { artifactsOf } from '../../service/manifest.ts'
 import { storePaths } from '../../service/store-layout.ts'
 import type { TestSet } from './boot-set.ts'
 import { DISK_DIR } from './disk-dir.ts'
+import { makeFakeKernel } from './fake-kernel.ts'
 import type { ServeProgram } from './serve-program.ts'
 import { TRUSTING } from './trust.ts'
 
@@ -39,6 +40,12 @@ export interface ServeMachine {
     updateEvery?: number
     /** Advertise on the link that is there, and browse it, instead of staying on loopback. */
     onLink?: boolean
+    /** Of the kernel that it seems to run in. */
+    bootId?: string
+    uptimeMs?: number
+    trialMs?: number
+    /** Whether the machine's directory is a data disk. */
+    disk?: boolean
     /** Instead of ours. */
     plasmd?: readonly [string, ...string[]]
     /** Program and arguments to run the agent by. */
@@ -82,6 +89,8 @@ export async function makeServeMachine(
     `store_root = ${JSON.stringify(store)}\ninboxes = [${JSON.stringify(inbox)}]\nport = ${port}\n`,
   )
 
+  await makeFakeKernel(directory)
+
   const events = async () => {
     const text = await readFile(join(runDirectory, 'agent.log'), 'utf8').catch(() => '')
     return text
@@ -119,6 +128,10 @@ export async function makeServeMachine(
       plasmd = OUR_PLASMD,
       through = [],
       onLink = false,
+      bootId = 'this-boot',
+      uptimeMs = 10_000,
+      trialMs = 60_000,
+      disk = false,
     } = {}) {
       const program: ServeProgram = {
         setting: {
@@ -140,6 +153,7 @@ export async function makeServeMachine(
           rereadEvery,
           updateEvery,
         },
+        kernel: { directory, bootId, uptimeMs, trialMs, disk },
         advertisements: onLink ? null : at('advertisements'),
       }
       const agent = startAgent(program, through)

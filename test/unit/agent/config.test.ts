@@ -93,3 +93,10 @@ for (const { files, fact } of wrong) {
     })
   })
 }
+
+test('what becomes of a newer set is told by agent.toml alone', async (t) => {
+  const asked = async (toml: string) => (await readConfig(await sources(t, { toml }))).apply
+  assert.equal(await asked(''), 'serve')
+  assert.equal(await asked('apply = "kexec"\n'), 'kexec')
+  await assert.rejects(asked('apply = "reboot"\n'), { code: 'config-invalid' })
+})

@@ -78,6 +78,7 @@ const READY: Status = {
     fetching: null,
     nextLookAt: '2026-01-01T00:06:05Z',
     answers: [],
+    bad: [],
   },
   lastReport: { at: '2026-01-01T00:01:00Z', type: 'ready', delivered: true, error: null },
   lastError: null,

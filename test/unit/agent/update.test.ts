@@ -9,7 +9,7 @@ import type { UpdateStatus } from '../../../agent/status-file.ts'
 import { describeUpdate, type UpdateResult } from '../../../agent/update-command.ts'
 import { leaveRequest, takeRequest } from '../../../agent/update-request.ts'
 import { nextLook } from '../../../agent/update-schedule.ts'
-import { updatesText } from '../../../agent/updates-view.ts'
+import { badText, updatesText } from '../../../agent/updates-view.ts'
 import type { VerifiedManifest } from '../../../agent/verify.ts'
 
 const MINUTE = 60_000
@@ -87,7 +87,7 @@ const NEWEST = {
   providers: ['http://192.0.2.3:8080', 'http://192.0.2.4:8080'],
 }
 const LOOK = { at: '2026-01-01T00:01:05Z', found: 3, refused: [], error: null }
-const IDLE: UpdateStatus = { lastLook: null, newest: null, fetching: null, nextLookAt: '', answers: [] }
+const IDLE: UpdateStatus = { lastLook: null, newest: null, fetching: null, nextLookAt: '', answers: [], bad: [] }
 
 test('status says in one sentence what is known of newer sets', () => {
   const error = { code: 'store-full', message: 'no room', facts: {} }
@@ -119,6 +119,11 @@ test('status says in one sentence what is known of newer sets', () => {
   for (const [change, text] of cases) assert.equal(updatesText({ ...IDLE, ...change }, NOW), text)
 })
 
+test('status names a set that was booted in vain, and why', () => {
+  const bad = { digest: NEWEST.manifestDigest, at: '2026-01-01T00:01:05Z', reason: 'not ready within 300 s' }
+  assert.equal(badText(bad, NOW), 'sha256:abababababab: not ready within 300 s, 1 min 0 s ago; never taken again')
+})
+
 test('plasm-agent update answers in words', () => {
   const served = { sequence: 12, version: '0.1.0', manifestDigest: `sha256:${'cd'.repeat(32)}` }
   const result: UpdateResult = { outcome: 'up-to-date', served, newest: null, found: 2, refused: [] }
@@ -129,6 +134,7 @@ test('plasm-agent update answers in words', () => {
     'newer: sequence 13 (0.2.0) is at http://192.0.2.3:8080, http://192.0.2.4:8080; sequence 12 (0.1.0) is served',
     'it is fetched within minutes, or at once: plasm-agent update --apply',
   ])
+  assert.match(describeUpdate({ ...result, outcome: 'booting' })[0]!, /^booting: a newer set was fetched; /)
   const refused = [{ url: 'http://192.0.2.9:8080', reason: 'expired [manifest-expired]' }]
   assert.deepEqual(describeUpdate({ ...result, outcome: 'applied', refused }), [
     'applied: sequence 12 (0.1.0) is served now',

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { type RawManifest, verify } from '../../../agent/verify.ts'
 import { hostArch } from '../../../service/arch.ts'
 import type { PlasmError } from '../../../service/errors.ts'
-import type { SeenReleases } from '../../../service/freshness.ts'
+import { NOTHING_SEEN, type SeenReleases } from '../../../service/freshness.ts'
 import { sha256Of } from '../../../service/manifest.ts'
 import { makeSet } from '../../support/boot-set.ts'
 import { makeKey, policyOf, signSet, TRUSTING } from '../../support/trust.ts'
@@ -116,16 +116,23 @@ for (const [name, clock, builtAt, code, hint] of clocks) {
   })
 }
 
-const seenAt = (sequence: number, digest = `sha256:${'0'.repeat(64)}`): SeenReleases =>
-  new Map([[`stable/${hostArch()}`, { sequence, digest }]])
+const seenAt = (sequence: number, digest = `sha256:${'0'.repeat(64)}`): SeenReleases => ({
+  newest: new Map([[`stable/${hostArch()}`, { sequence, digest }]]),
+  bad: new Set(),
+})
 const sequences: ReadonlyArray<[name: string, sequence: number, seen: SeenReleases, code: string | null]> = [
   ['above the last seen', 6, seenAt(5), null],
   ['below the last seen', 4, seenAt(5), 'manifest-rollback'],
   ['equal with another digest', 5, seenAt(5), 'manifest-equivocation'],
-  ['below the minimum', 2, new Map(), 'sequence-too-low'],
-  ['absurdly high', 2 ** 40 + 1, new Map(), 'sequence-absurd'],
-  ['as high as may be', 2 ** 40, new Map(), null],
-  ['below what another channel had', 4, new Map([['testing/arm64', { sequence: 9, digest: '' }]]), null],
+  ['below the minimum', 2, NOTHING_SEEN, 'sequence-too-low'],
+  ['absurdly high', 2 ** 40 + 1, NOTHING_SEEN, 'sequence-absurd'],
+  ['as high as may be', 2 ** 40, NOTHING_SEEN, null],
+  [
+    'below what another channel had',
+    4,
+    { ...NOTHING_SEEN, newest: new Map([['testing/arm64', { sequence: 9, digest: '' }]]) },
+    null,
+  ],
 ]
 for (const [name, sequence, seen, code] of sequences) {
   test(`a signed sequence ${name}`, () => {
