@@ -1,7 +1,6 @@
 import { PlasmError } from '../service/errors.ts'
 import { portInUse } from './plasmd-process.ts'
-import type { ServiceOwner } from './service-owner.ts'
-import type { ServiceManager } from './status-file.ts'
+import type { ServiceManager, ServiceOwner } from './service-owner.ts'
 
 /** What a foreign plasmd is started with (plasmd-service.ts). */
 const FOREIGN_OPTIONS = 'serve --artifacts --channel --arch --port --no-mdns --no-dht'

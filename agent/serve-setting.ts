@@ -8,8 +8,8 @@ import { type Lock, takeLock } from './lock.ts'
 import { ROOTFS_FILE } from './own-system.ts'
 import { ROLLING, type RollingParts } from './rolling-parts.ts'
 import { serviceManager } from './service-manager.ts'
+import type { ServiceManager } from './service-owner.ts'
 import { RUN_DIRECTORY, STATE_DIRECTORY } from './state-directory.ts'
-import type { ServiceManager } from './status-file.ts'
 import type { SupervisionLimits } from './supervise.ts'
 
 /** Where the serve stage runs: the machine it is on, or what a test puts in its place. */

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { openrcRuns } from './openrc-service.ts'
-import type { ServiceManager } from './status-file.ts'
+import type { ServiceManager } from './service-owner.ts'
 
 /** Exists where systemd is PID 1 (sd_booted(3)). */
 const SYSTEMD_RUNS = '/run/systemd/system'

@@ -1,5 +1,7 @@
-import type { ServiceManager } from './status-file.ts'
 import type { SupervisedPhase } from './supervise.ts'
+
+/** Who restarts plasmd (DESIGN decision 10). */
+export type ServiceManager = 'systemd' | 'openrc' | 'agent'
 
 /** What is known about the plasmd that serves this machine's store. */
 export interface PlasmdView {

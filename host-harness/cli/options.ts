@@ -1,7 +1,7 @@
 import { Option } from 'commander'
 import { hostArch, parseArch } from '../../service/arch.ts'
 import { asArgument } from '../../service/cli-argument.ts'
-import { ROOTFS_CHOICES, type Rootfs } from '../chain-spec.ts'
+import { ROOTFS_CHOICES, type Rootfs } from '../rootfs.ts'
 
 const MIN_MEMORY_MIB = 128
 const MAX_MEMORY_MIB = 65_536
