@@ -24,6 +24,8 @@ import { createStepRunner } from './steps.ts'
 import { openStoreBench, type StoreBench } from './store-bench.ts'
 import { createWorkbench } from './workbench.ts'
 
+/** What onStore (store-errors.ts) says of a disk. */
+const DISK_FAILURES: ReadonlySet<string> = new Set(['store-full', 'store-read-only', 'storage-failed'])
 /** Where the new initrd is built: a tmpfs that init mounts for it. */
 const SCRATCH_DIRECTORY = '/run/plasm/boot'
 const REPORTS_AT_END_MS = 1_500
@@ -80,6 +82,13 @@ async function readEverything({ sources, trustFile, ...places }: BootParts) {
   return { config, policy: await readTrustPolicy(trustFile), key: await machineKey(config.mode, places) }
 }
 
+/** The provider is not to blame, and memory may do without the disk. */
+function giveUpDisk(attempts: Attempts): void {
+  if (!attempts.bench) return
+  console.error('plasm-agent: going on without the data disk, which failed')
+  attempts.bench = undefined
+}
+
 /** A disk that cannot be used is as good as none: then the set is carried. */
 async function openBench(config: AgentConfig, { dataDisk }: BootParts): Promise<StoreBench | undefined> {
   try {
@@ -105,12 +114,15 @@ async function attempt(attempts: Attempts): Promise<never> {
     })
   const answered = await runner.step('manifests', async () => onlyAnswered(await manifests.answers(candidates), log))
   attempts.refusedAll = true
-  const accepted = await runner.step('verify', async () =>
-    onlyAccepted(answered, policy, config, log, {
-      seen: await readSeen(parts.stateDirectory ?? STATE_DIRECTORY),
-      failures,
-    }),
-  )
+  const accepted = await runner
+    .step('verify', async () =>
+      onlyAccepted(answered, policy, config, log, {
+        seen: await readSeen(parts.stateDirectory ?? STATE_DIRECTORY),
+        failures,
+      }),
+    )
+    // Those of an old release above all: what they have this machine has used up, and its disk holds better.
+    .catch((thrown) => bootFromCache(attempts, log, thrown))
   attempts.refusedAll = false
   const wrongClock = clockProblem(accepted[0]!.verified.manifest, policy, Date.now())
   if (wrongClock) console.error(`plasm-agent: ${wrongClock}; set it`)
@@ -126,6 +138,7 @@ async function attempt(attempts: Attempts): Promise<never> {
       const { code, message } = asPlasmError(thrown)
       log.rejected(choice.candidate, `${message} [${code}]`)
       failures.set(url, (failures.get(url) ?? 0) + 1)
+      if (DISK_FAILURES.has(code)) giveUpDisk(attempts)
       last = thrown
     }
   }
