@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { asPlasmError } from '../service/errors.ts'
 import { setBytes } from '../service/manifest.ts'
 import { kexecInto, newNonce, thisBoot } from './boot-from.ts'
 import type { Attempts } from './boot-parts.ts'
@@ -15,14 +16,17 @@ import { readRecord } from './record-file.ts'
 import { STATE_DIRECTORY } from './state-directory.ts'
 
 /**
- * Where no provider is in reach: boots the newest set that the machine's own disk holds. Who it came from, and by which receipts,
- * stays as it was when it came.
- * @param noProvider thrown where there is no such set, or `phase.cache=false` forbids it
+ * Where no provider is in reach, or none that has anything for this machine: boots the newest set that its own disk holds. Who it
+ * came from, and by which receipts, stays as it was when it came.
+ * @param because thrown on where there is no such set, or `phase.cache=false` forbids it
  */
-export async function bootFromCache(attempts: Attempts, log: CandidateLog, noProvider: unknown): Promise<never> {
+export async function bootFromCache(attempts: Attempts, log: CandidateLog, because: unknown): Promise<never> {
   const { parts, runner, config, policy, workbench, bench } = attempts
-  if (!bench || !config.cache) throw noProvider
+  if (!bench || !config.cache) throw because
   const { root } = bench
+  if (asPlasmError(because).code === 'no-provider') {
+    runner.skip('manifests', 'no provider is in reach; looking on the data disk')
+  }
   const set = await runner.step('verify', async (leaveOut) => {
     const seen = await readSeen(parts.stateDirectory ?? STATE_DIRECTORY)
     const onRejected = (dir: string, reason: string) => log.rejected(cached(dir, null), reason)
@@ -30,7 +34,8 @@ export async function bootFromCache(attempts: Attempts, log: CandidateLog, noPro
     if (!found) leaveOut('the data disk holds no whole set that this image accepts')
     return found
   })
-  if (!set) throw noProvider
+  if (!set) throw because
+  attempts.refusedAll = false
   const before = await readRecord(root)
   const candidate = cached(set.dir, before?.provider.generation ?? null)
   const about = { provider: candidate.url }

@@ -40,8 +40,8 @@ export interface Attempts {
   readonly policy: TrustPolicy
   readonly key: NodeKey
   readonly workbench: Workbench
-  /** The store on the data disk; undefined where there is none. */
-  readonly bench: StoreBench | undefined
+  /** The store on the data disk; undefined where there is none, and once the disk itself has failed. */
+  bench: StoreBench | undefined
   readonly memory: MemoryWatch
   readonly flush: (milliseconds: number) => Promise<void>
   /** Base URL -> failures so far. */

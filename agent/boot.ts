@@ -26,6 +26,8 @@ import { createStepRunner } from './steps.ts'
 import { openStoreBench, type StoreBench } from './store-bench.ts'
 import { createWorkbench } from './workbench.ts'
 
+/** What onStore (store-errors.ts) says of a disk. */
+const DISK_FAILURES: ReadonlySet<string> = new Set(['store-full', 'store-read-only', 'storage-failed'])
 /** Where the new initrd is built: a tmpfs that init mounts for it. */
 const SCRATCH_DIRECTORY = '/run/plasm/boot'
 const REPORTS_AT_END_MS = 1_500
@@ -91,6 +93,13 @@ async function settle({ mode, storeRoot, bootNonce }: AgentConfig, parts: BootPa
   if (verdict.is === 'failed') console.error(`plasm-agent: ${verdict.trial.digest} is left: ${verdict.reason}`)
 }
 
+/** The provider is not to blame, and memory may do without the disk. */
+function giveUpDisk(attempts: Attempts): void {
+  if (!attempts.bench) return
+  console.error('plasm-agent: going on without the data disk, which failed')
+  attempts.bench = undefined
+}
+
 /** A disk that cannot be used is as good as none: then the set is carried. */
 async function openBench(config: AgentConfig, { dataDisk }: BootParts): Promise<StoreBench | undefined> {
   try {
@@ -112,7 +121,6 @@ async function attempt(attempts: Attempts): Promise<never> {
     .step('discover', () => discover(config, asking(manifests, log), parts.discovery))
     .catch((thrown) => {
       if (asPlasmError(thrown).code !== 'no-provider') throw thrown
-      runner.skip('manifests', 'no provider is in reach; looking on the data disk')
       return bootFromCache(attempts, log, thrown)
     })
   const answered = await runner.step('manifests', async () => onlyAnswered(await manifests.answers(candidates), log))
@@ -124,12 +132,8 @@ async function attempt(attempts: Attempts): Promise<never> {
         failures,
       }),
     )
-    .catch((thrown) => {
-      // Where all that is offered has failed here before, the disk still holds the set before it.
-      if (log.verdicts().some(({ verdict }) => verdict.endsWith('[set-known-bad]')))
-        return bootFromCache(attempts, log, thrown)
-      throw thrown
-    })
+    // Those of an old release above all: what they have this machine has used up, and its disk holds better.
+    .catch((thrown) => bootFromCache(attempts, log, thrown))
   attempts.refusedAll = false
   const wrongClock = clockProblem(accepted[0]!.verified.manifest, policy, Date.now())
   if (wrongClock) console.error(`plasm-agent: ${wrongClock}; set it`)
@@ -145,6 +149,7 @@ async function attempt(attempts: Attempts): Promise<never> {
       const { code, message } = asPlasmError(thrown)
       log.rejected(choice.candidate, `${message} [${code}]`)
       failures.set(url, (failures.get(url) ?? 0) + 1)
+      if (DISK_FAILURES.has(code)) giveUpDisk(attempts)
       last = thrown
     }
   }

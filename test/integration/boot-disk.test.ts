@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { adopt } from '../../agent/adopt.ts'
 import { adoptIdentity } from '../../agent/adopt-identity.ts'
+import { boot } from '../../agent/boot.ts'
 import type { BootRecord } from '../../agent/boot-record.ts'
 import type { DataDisk } from '../../agent/data-disk.ts'
+import type { AgentEvent } from '../../agent/events.ts'
 import { storeOnDisk } from '../../agent/handover-disk.ts'
 import { readRecord } from '../../agent/record-file.ts'
 import { hostArch } from '../../service/arch.ts'
@@ -14,7 +16,6 @@ import { type BootMachine, makeMachine } from '../support/boot-machine.ts'
 import { makeSet, type TestSet } from '../support/boot-set.ts'
 import { DISK_DIR } from '../support/disk-dir.ts'
 import { startProvider } from '../support/provider.ts'
-import { startBoot } from '../support/start-boot.ts'
 import { TRUSTING } from '../support/trust.ts'
 
 const EXPECTED = { channel: 'stable', arch: hostArch() }
@@ -44,11 +45,23 @@ async function machineWith({ root, stateDirectory, mounted }: Disk, cmdline: str
   return { ...machine, parts: { ...machine.parts, stateDirectory, dataDisk: () => mounted } }
 }
 
+/** The fetch stage up to an event; then it is over, as a machine's is, and nothing of it writes to the disk any more. */
+async function bootUntil(t: TestContext, machine: BootMachine, type: AgentEvent['type']): Promise<AgentEvent> {
+  t.after(() => machine.remove())
+  const over = new AbortController()
+  const ended = boot({ ...machine.parts, signal: over.signal })
+  const event = await machine.event((one) => one.type === type)
+  over.abort()
+  await ended
+  return event
+}
+
 /** The fetch stage up to kexec, and then what the serve stage takes over. */
 async function bootOnto(t: TestContext, disk: Disk, set: TestSet) {
   const provider = await startProvider(set, { status: { machine: 'plasm-aaaaaa', generation: 4 } })
   const machine = await machineWith(disk, `plasm.run=r1 phase.provider=${provider.url}`)
-  await startBoot(t, machine, [provider]).event(({ type }) => type === 'kexec')
+  await bootUntil(t, machine, 'kexec')
+  await provider.close()
   return { provider, machine, handedOver: await handedOver(disk) }
 }
 
@@ -98,7 +111,7 @@ test('what an earlier boot left half done is cleared away before anything is fet
   await writeFile(join(disk.paths.handover, 'boot-record.json'), '{}')
   await mkdir(join(disk.paths.sets, '.incoming-1'), { recursive: true, mode: 0o755 })
   const machine = await machineWith(disk, 'phase.cache=false')
-  await startBoot(t, machine).event(({ type }) => type === 'not-ready')
+  await bootUntil(t, machine, 'not-ready')
   assert.deepEqual(await readdir(disk.root), ['.sets'])
   assert.deepEqual(await readdir(disk.paths.sets), [])
 })
@@ -112,7 +125,7 @@ test('with no provider in reach the newest set of the disk is booted, and keeps 
   const before = await serveStage(disk, record.bootNonce)
 
   const machine = await machineWith(disk, '')
-  await startBoot(t, machine).event(({ type }) => type === 'kexec')
+  await bootUntil(t, machine, 'kexec')
   const cached = await handedOver(disk)
   assert.deepEqual(cached.record.provider, { ...record.provider, discoveredBy: 'cache' })
   assert.deepEqual([cached.record.handover, cached.record.generation], ['disk', record.generation])
@@ -137,7 +150,7 @@ test('a set that has rotted on the disk is passed over for the one before it', a
   await writeFile(join(disk.paths.set(newest.set.manifestDigest), 'vmlinuz'), 'rotten')
 
   const machine = await machineWith(disk, '')
-  await startBoot(t, machine).event(({ type }) => type === 'kexec')
+  await bootUntil(t, machine, 'kexec')
   const { record } = await handedOver(disk)
   assert.equal(record.set.manifestDigest, older.set.manifestDigest)
   assert.equal(record.provider.discoveredBy, 'cache')
@@ -145,12 +158,24 @@ test('a set that has rotted on the disk is passed over for the one before it', a
   assert.match(JSON.stringify(rejected), /kernel in .* is not what the manifest says \[artifact-digest-mismatch\]/)
 })
 
+test('providers that have nothing for this machine do not keep it from booting what it has', async (t) => {
+  const disk = await blankDisk(t)
+  const { record } = (await bootOnto(t, disk, makeSet())).handedOver
+  await serveStage(disk, record.bootNonce)
+  const useless = await startProvider(makeSet({ channel: 'testing' }))
+  const machine = await machineWith(disk, `phase.provider=${useless.url}`)
+  t.after(() => useless.close())
+  await bootUntil(t, machine, 'kexec')
+  assert.equal((await handedOver(disk)).record.provider.discoveredBy, 'cache')
+  assert.deepEqual(machine.failures(), [{ step: 'verify', code: 'wrong-channel', provider: undefined }])
+})
+
 test('phase.cache=false keeps a machine waiting for a provider', async (t) => {
   const disk = await blankDisk(t)
   const { record } = (await bootOnto(t, disk, makeSet())).handedOver
   await serveStage(disk, record.bootNonce)
   const machine = await machineWith(disk, 'phase.cache=false')
-  const event = await startBoot(t, machine).event(({ type }) => type === 'not-ready')
+  const event = await bootUntil(t, machine, 'not-ready')
   assert.match(JSON.stringify(event), /no-provider/)
 })
 

@@ -59,7 +59,7 @@ async function bootDisk(): Promise<DiskBoot> {
   await using _ = guest.machine
   const seconds = readyWithinSeconds(accel, arch)
   if (request.cutAt !== undefined) return { ...NOTHING, console: await untilAt(guest, request.cutAt, seconds) }
-  if (parameters.includes('phase.mode=private')) return untilPrivate(guest, seconds)
+  if (parameters.includes('phase.mode=private')) return await untilPrivate(guest, seconds)
   const { event } = await waitUntilReady(guest.machine, guest.events, seconds, new AbortController().signal)
   const base = `http://${place.address}:${PROVIDER_PORT}`
   const document = Buffer.from(await (await fetch(`${base}/stable/${arch}/${ENVELOPE_FILE}`)).arrayBuffer())

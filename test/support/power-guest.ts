@@ -65,8 +65,7 @@ async function makeSegment(root: string, inputsFile: string, output: string): Pr
   const apt = await openAptRoot(join(BUILD, 'apt', arch), IMAGE_ARCHES[arch].debian)
   const { tree } = await apt.take(pin.name, pin)
   await mkdir(root, { recursive: true })
-  // ext4 asks for its checksum by the name of an algorithm, which is no dependency that depmod knows.
-  await copyModules(tree, { ...MODULES, disk: ['crc32c_generic', 'ext4'] }, root)
+  await copyModules(tree, MODULES, root)
   await copyFile(join(import.meta.dirname, 'power-init.sh'), join(root, 'init'))
   await chmod(join(root, 'init'), 0o755)
   await packZstdCpio(root, output, 3)
