@@ -68,6 +68,8 @@ export function createUpdates(server: Server): Updates {
   let due = 0
   let waiting: readonly UpdateRequest[] = []
   let job: Job | undefined
+  /** Whether what this machine remembers of bad sets is in the status. */
+  let remembers = false
   /** Published, and still to be proven by the steps to ready. */
   /** Whole in the store, to be booted, with the digest of what was served meanwhile. */
   let next: (NextSet & { readonly previous: string }) | undefined
@@ -216,6 +218,8 @@ export function createUpdates(server: Server): Updates {
 
   return {
     async look(served) {
+      if (!remembers) tell({ bad: (await readTrials(setting.stateDirectory)).bad })
+      remembers = true
       if (taken) {
         const { sequence, requests } = taken
         taken = undefined

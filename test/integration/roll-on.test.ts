@@ -109,6 +109,7 @@ test('a set that is not ready in time is left for the one before it, and never t
   await next(back.nonce, 'third-boot')
   const ready = await at.event('ready')
   assert.equal(ready.record.set.sequence, 1, 'the newer one has not shut it out')
+  assert.deepEqual([ready.record.provider.discoveredBy, ready.record.generation], ['cache', 1])
   const status = await until('a look', async () => {
     const found = await at.status()
     return found.updates?.lastLook ? found : undefined
