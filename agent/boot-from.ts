@@ -126,7 +126,8 @@ async function chooseCrossing(
     return { passed, crossing: crossOnDisk(bench, workbench, verified, facts) }
   }
   await bench?.drop()
-  return { passed, crossing: carry(workbench, verified, facts) }
+  const kind = passed.handover === 'refetch' ? 'refetch' : 'carry'
+  return { passed, crossing: carry(workbench, verified, facts, kind) }
 }
 
 /**

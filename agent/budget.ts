@@ -1,6 +1,7 @@
 import { PlasmError } from '../service/errors.ts'
-import { type Manifest, setBytes } from '../service/manifest.ts'
-import type { MemoryBudget } from './boot-record.ts'
+import { artifactsOf, type Manifest, setBytes } from '../service/manifest.ts'
+import type { HandoverKind, MemoryBudget } from './boot-record.ts'
+import { leftOut } from './left-out.ts'
 import type { Memory } from './memory.ts'
 
 const MIB = 1024 * 1024
@@ -9,6 +10,8 @@ const MIB = 1024 * 1024
 const AGENT_MIB = 48
 /** The unpacked base in the next kernel's root (busybox, modules, init), MiB. */
 const BASE_MIB = 16
+/** Agent and plasmd together while they serve, MiB. */
+const SERVING_MIB = 100
 /** The next kernel itself and its early allocations, MiB. */
 const NEXT_KERNEL_MIB = 64
 /** Prefix of an initramfs built here, before its layout is known: ~3 MB. */
@@ -18,23 +21,25 @@ const PREFIX_ESTIMATE_BYTES = 4 * MIB
 export interface BootSizes {
   /** Prefix of the new initrd. */
   readonly prefixBytes: number
+  /** What of the set is in memory on both sides of kexec: nothing of it where it lies on the data disk. */
   readonly setBytes: number
   readonly kernelBytes: number
+  /** What is fetched into memory after kexec. */
+  readonly laterBytes?: number
 }
 
-/** Sizes before the initramfs's layout is known; prefixes longer than the estimate are counted once it is. */
-export function estimatedSizes(manifest: Manifest): BootSizes {
-  return sizesOf(manifest, Math.min(PREFIX_ESTIMATE_BYTES, manifest.artifacts.initramfs.size_bytes))
-}
-
-export function sizesOf(manifest: Manifest, prefixBytes: number): BootSizes {
-  return { prefixBytes, setBytes: setBytes(manifest), kernelBytes: manifest.artifacts.kernel.size_bytes }
-}
-
-/** The same where the set lies on the data disk: next to nothing of it is in memory, before kexec or after. */
-export function sizesOnDisk(manifest: Manifest, prefixBytes?: number): BootSizes {
-  const estimated = estimatedSizes(manifest)
-  return { ...estimated, prefixBytes: prefixBytes ?? estimated.prefixBytes, setBytes: 0 }
+/** @param prefixBytes absent before the initramfs's layout is known; then a longer one than the estimate is counted once it is */
+export function sizesFor(manifest: Manifest, handover: HandoverKind, prefixBytes?: number): BootSizes {
+  const { kernel, initramfs } = manifest.artifacts
+  const laterBytes = artifactsOf(manifest)
+    .filter(({ role }) => leftOut(handover).has(role))
+    .reduce((sum, { size_bytes }) => sum + size_bytes, 0)
+  return {
+    prefixBytes: prefixBytes ?? Math.min(PREFIX_ESTIMATE_BYTES, initramfs.size_bytes),
+    setBytes: handover === 'disk' ? 0 : setBytes(manifest) - laterBytes,
+    kernelBytes: kernel.size_bytes,
+    laterBytes,
+  }
 }
 
 /** @param scratchFreeBytes room on the filesystem of the scratch files */
@@ -58,7 +63,8 @@ export function budgetOf(sizes: BootSizes, memory: Memory, scratchFreeBytes: num
  *   give-up-files.ts) as kexec's and the kernel's copy; and the agent;
  * - after kexec, while the initrd is unpacked: the initrd and what it becomes; and the root tmpfs (half of RAM, kernel:
  *   Documentation/filesystems/ramfs-rootfs-initramfs.rst) must hold the base and the carried set, since what does not fit is
- *   lost silently.
+ *   lost silently;
+ * - with `refetch` (init gives the root more than half of RAM then): what is fetched later beside all that and the agent.
  *
  * @throws PlasmError `memory-too-small` | `scratch-too-small` (facts: the budget)
  */
@@ -68,7 +74,9 @@ export function checkBudget(sizes: BootSizes, memory: Memory, scratchFreeBytes: 
   const carriedMiB = mebibytes(sizes.setBytes)
   const unpackingMiB = initrdMiB + BASE_MIB + carriedMiB + NEXT_KERNEL_MIB
   const takenNowMiB = memory.totalMiB - memory.availableMiB
-  const wantedMiB = Math.max(takenNowMiB + budget.needMiB, 2 * (BASE_MIB + carriedMiB), unpackingMiB)
+  const laterMiB = mebibytes(sizes.laterBytes ?? 0)
+  const runningMiB = laterMiB === 0 ? 0 : BASE_MIB + carriedMiB + laterMiB + NEXT_KERNEL_MIB + SERVING_MIB
+  const wantedMiB = Math.max(takenNowMiB + budget.needMiB, 2 * (BASE_MIB + carriedMiB), unpackingMiB, runningMiB)
   if (budget.needMiB > budget.availableMiB) {
     throw tooSmall(
       budget,
@@ -86,6 +94,13 @@ export function checkBudget(sizes: BootSizes, memory: Memory, scratchFreeBytes: 
   }
   if (unpackingMiB > memory.totalMiB) {
     throw tooSmall(budget, wantedMiB, `unpacking after kexec takes ${unpackingMiB} MiB of ${memory.totalMiB} MiB`)
+  }
+  if (runningMiB > memory.totalMiB) {
+    throw tooSmall(
+      budget,
+      wantedMiB,
+      `running with the whole set in memory takes ${runningMiB} MiB of ${memory.totalMiB} MiB`,
+    )
   }
   if (initrdMiB + kernelMiB > budget.rootfsFreeMiB) {
     throw new PlasmError(

@@ -1,4 +1,4 @@
-import { artifactsOf } from '../service/manifest.ts'
+import { artifactsFor } from './artifact-sink.ts'
 import { HANDOVER_DIR } from './handover-layout.ts'
 import { NEWC_DIRECTORY, NEWC_FILE, newcHeader, newcPadding, newcTrailer } from './newc.ts'
 import type { VerifiedManifest } from './verify.ts'
@@ -22,8 +22,10 @@ const CLOSING_INO = 0xff00
 /** @param prefixBytes from {@link prefixBytesOf}; padded to 4 when an initramfs of another length is the whole prefix */
 export function planCarry(
   prefixBytes: number,
-  { manifest, bytes, file }: Pick<VerifiedManifest, 'manifest' | 'bytes' | 'file'>,
+  verified: Pick<VerifiedManifest, 'manifest' | 'bytes' | 'file'>,
+  leftOut?: ReadonlySet<string>,
 ): CarryPlan {
+  const { bytes, file } = verified
   const fixed: { offset: number; bytes: Uint8Array }[] = []
   const artifactOffset = new Map<string, number>()
   let offset = prefixBytes
@@ -37,7 +39,7 @@ export function planCarry(
   put(newcHeader({ name: member(file), mode: FILE_MODE, size: bytes.length, ino: ino++ }))
   put(bytes)
   put(Buffer.alloc(newcPadding(bytes.length)))
-  for (const { role, size_bytes } of artifactsOf(manifest)) {
+  for (const { role, size_bytes } of artifactsFor({ verified, leftOut })) {
     put(newcHeader({ name: member(role), mode: FILE_MODE, size: size_bytes, ino: ino++ }))
     artifactOffset.set(role, offset)
     offset += size_bytes

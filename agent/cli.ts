@@ -3,6 +3,7 @@ import type { AddCommand } from '../service/add-command.ts'
 import { EXIT } from '../service/errors.ts'
 import { versionLine } from '../service/version.ts'
 import { addBoot } from './cli/boot.ts'
+import { addComplete } from './cli/complete.ts'
 import { addDoctor } from './cli/doctor.ts'
 import { addHandover } from './cli/handover.ts'
 import { addLogs } from './cli/logs.ts'
@@ -35,6 +36,7 @@ const COMMANDS: readonly AddCommand[] = [
   addHandover,
   addStage,
   addVerify,
+  addComplete,
 ]
 
 /** @returns the exit code */

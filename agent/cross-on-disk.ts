@@ -1,4 +1,4 @@
-import { checkBudget, sizesOnDisk } from './budget.ts'
+import { checkBudget, sizesFor } from './budget.ts'
 import type { Crossing, WholeSet } from './crossing.ts'
 import { fetchSet } from './fetch-set.ts'
 import { handOverOnDisk } from './handover.ts'
@@ -43,7 +43,7 @@ export function storedSet(root: string, workbench: Workbench, set: StoredSet, fa
     async handOver(account) {
       workbench.clear()
       const { prefixBytes, initrdBytes } = await writePrefix(set, workbench.files.initrd)
-      checkBudget(sizesOnDisk(manifest, prefixBytes), facts.memory, facts.scratchFreeBytes)
+      checkBudget(sizesFor(manifest, 'disk', prefixBytes), facts.memory, facts.scratchFreeBytes)
       return onStore(root, () =>
         handOverOnDisk(root, set, { path: workbench.files.initrd, bytes: initrdBytes }, account),
       )

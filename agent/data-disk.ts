@@ -1,5 +1,5 @@
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { STORE_ROOT } from '../service/store-layout.ts'
 
 /** By this label init finds the filesystem after kexec and after power-off (init/data-disk). */
@@ -34,6 +34,17 @@ export function findDataDisk(
     mountPoint,
     readOnly: mount.options.includes('ro'),
     label: readExt4Label(mount.source),
+  }
+}
+
+/** Devices with an ext4 filesystem of the label; reading them needs root, and writes nothing. */
+export function labelledDevices(names: string = '/sys/class/block', devices: string = '/dev'): readonly string[] {
+  try {
+    return readdirSync(names)
+      .map((name) => join(devices, name))
+      .filter((device) => readExt4Label(device) === DATA_DISK_LABEL)
+  } catch {
+    return []
   }
 }
 

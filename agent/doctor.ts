@@ -4,6 +4,7 @@ import { asPlasmError, EXIT } from '../service/errors.ts'
 import { ownAddresses } from '../service/own-addresses.ts'
 import { readTrustPolicy, type TrustPolicy } from '../service/trust-policy.ts'
 import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
+import { type DiskFacts, diskFacts, diskFinding } from './doctor-disk.ts'
 import { type Finding, findingLines } from './doctor-view.ts'
 import { portTaken, probePlasmd } from './plasmd-probe.ts'
 import { readFacts } from './preflight.ts'
@@ -22,6 +23,7 @@ export interface DoctorSetting {
   readonly trustFile?: string
   readonly kexecLoadDisabledFile?: string
   readonly addresses?: () => ReadonlySet<string>
+  readonly disk?: DiskFacts
   /** Milliseconds since 1970. */
   readonly now?: number
 }
@@ -51,6 +53,7 @@ export async function examine(setting: DoctorSetting = {}): Promise<readonly Fin
       found: `${config.mode} mode, channel ${config.channel}, ${config.arch}`,
     },
     ...(await machineFindings(setting)),
+    disk(setting, config),
     await store(config).catch((thrown) => wrong('store', thrown)),
     await port(config),
   ]
@@ -124,6 +127,14 @@ function kexec(program: string | null, disabled: boolean): Finding {
     verdict: 'wrong',
     found: 'this kernel refuses it: kernel.kexec_load_disabled is not 0, or it was built without kexec',
     next: 'it cannot be undone while the kernel runs: boot from a medium whose kernel allows it',
+  }
+}
+
+function disk(setting: DoctorSetting, { noWrite, mode }: AgentConfig): Finding {
+  try {
+    return diskFinding(setting.disk ?? diskFacts(noWrite || mode === 'private'))
+  } catch (thrown) {
+    return wrong('disk', thrown)
   }
 }
 

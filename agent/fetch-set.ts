@@ -1,5 +1,4 @@
-import { artifactsOf, setBytes } from '../service/manifest.ts'
-import type { ArtifactSink } from './artifact-sink.ts'
+import { type ArtifactSink, artifactsFor } from './artifact-sink.ts'
 import { type CompleteSet, completeSet } from './complete-set.ts'
 import { fetchArtifact } from './fetch-artifact.ts'
 import { TRANSFER_LIMITS, type TransferLimits } from './http-body.ts'
@@ -23,11 +22,9 @@ export async function fetchSet<Writer extends ArtifactSink>(
   limits: TransferLimits = TRANSFER_LIMITS,
   signal?: AbortSignal,
 ): Promise<CompleteSet<Writer>> {
-  const { manifest } = writer.verified
-  const totalBytes = setBytes(manifest)
-  const artifacts = [...artifactsOf(manifest)].sort(
-    (a, b) => Number(b.role === 'initramfs') - Number(a.role === 'initramfs'),
-  )
+  const wanted = artifactsFor(writer)
+  const totalBytes = wanted.reduce((sum, { size_bytes }) => sum + size_bytes, 0)
+  const artifacts = [...wanted].sort((a, b) => Number(b.role === 'initramfs') - Number(a.role === 'initramfs'))
   const keptOf = (role: string) => writer.kept.get(role) ?? 0
   let told = performance.now()
   for (const artifact of artifacts) {

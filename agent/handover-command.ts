@@ -5,7 +5,7 @@ import { artifactsOf, type ManifestArtifact } from '../service/manifest.ts'
 import { makeNodeKey } from '../service/node-key.ts'
 import { readTrustPolicy } from '../service/trust-policy.ts'
 import { createReceiver } from './artifact-receiver.ts'
-import { budgetOf, estimatedSizes } from './budget.ts'
+import { budgetOf, sizesFor } from './budget.ts'
 import { completeSet } from './complete-set.ts'
 import { type ConfigSources, readConfig } from './config.ts'
 import { readSeen } from './freshness-file.ts'
@@ -79,7 +79,7 @@ export async function handover(request: HandoverRequest): Promise<HandoverResult
       machine: config.machine,
       peerId: key.peerId,
       handover: 'carry',
-      budget: budgetOf(estimatedSizes(verified.manifest), memory, bavail * bsize),
+      budget: budgetOf(sizesFor(verified.manifest, 'carry'), memory, bavail * bsize),
       lowestAvailableMiB: memory.availableMiB,
       fetchBootId: readBootId(),
       bootNonce,

@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path'
 import { PlasmError } from '../service/errors.ts'
 import { type Manifest, setBytes } from '../service/manifest.ts'
 import type { HandoverKind, MemoryBudget } from './boot-record.ts'
-import { checkBudget, estimatedSizes, sizesOnDisk } from './budget.ts'
+import { checkBudget, sizesFor } from './budget.ts'
 import { nextCommandLine } from './kernel-command-line.ts'
 import { type Memory, readMemory } from './memory.ts'
 
@@ -64,10 +64,28 @@ export function preflight(manifest: Manifest, facts: PreflightFacts): Preflight 
       hint: 'a kernel cuts what is longer; remove parameters from the boot medium',
     })
   }
-  const handover = facts.diskFreeBytes !== null && facts.diskFreeBytes >= roomOnDisk(manifest) ? 'disk' : 'carry'
-  const sizes = handover === 'disk' ? sizesOnDisk(manifest) : estimatedSizes(manifest)
-  const budget = checkBudget(sizes, facts.memory, facts.scratchFreeBytes)
-  return { [passed]: true, handover, budget, kexecProgram, commandLine, facts }
+  return { [passed]: true, ...chooseHandover(manifest, facts), kexecProgram, commandLine, facts }
+}
+
+/**
+ * How the set crosses (DESIGN decision 5): on the data disk where it has room, else in the new initrd where memory has, else without
+ * its rootfs, which the next kernel fetches.
+ */
+function chooseHandover(
+  manifest: Manifest,
+  { memory, scratchFreeBytes, diskFreeBytes }: PreflightFacts,
+): { readonly handover: HandoverKind; readonly budget: MemoryBudget } {
+  const by = (handover: HandoverKind) => ({
+    handover,
+    budget: checkBudget(sizesFor(manifest, handover), memory, scratchFreeBytes),
+  })
+  if (diskFreeBytes !== null && diskFreeBytes >= roomOnDisk(manifest)) return by('disk')
+  try {
+    return by('carry')
+  } catch (thrown) {
+    if (!manifest.artifacts.rootfs) throw thrown
+    return by('refetch')
+  }
 }
 
 /** What a data disk must have free for a set, bytes. */

@@ -31,9 +31,12 @@ export async function keepRecord(root: string, handedOver: string): Promise<void
 }
 
 /** The record of this machine's boot; undefined when there is none or it is not one. A bad record must not stop serving. */
-export async function readRecord(root: string): Promise<BootRecord | undefined> {
+export const readRecord = (root: string): Promise<BootRecord | undefined> => readRecordIn(recordFile(root))
+
+/** The same from any file. */
+export async function readRecordIn(file: string): Promise<BootRecord | undefined> {
   try {
-    const bytes = await readRegular(recordFile(root), RECORD_MAX_BYTES)
+    const bytes = await readRegular(file, RECORD_MAX_BYTES)
     if (!bytes) return undefined
     const record: unknown = JSON.parse(bytes.toString('utf8'))
     return v.is(recordSchema, record) ? whole(record as unknown as BootRecord) : undefined

@@ -33,6 +33,8 @@ export interface SetWriter extends ArtifactSink {
 export interface SetWriterOptions {
   /** Called once the initramfs's beginning has told the sizes; may throw to refuse. */
   readonly onPlan?: (plan: CarryPlan) => void
+  /** Roles that the initrd does not carry. */
+  readonly leftOut?: ReadonlySet<string>
 }
 
 /** A file of an earlier try is removed first: one that somebody else may hold open is not written to. */
@@ -49,7 +51,7 @@ export function createSetWriter(
 
   const begin = (head: Buffer): CarryPlan => {
     const { initramfs } = verified.manifest.artifacts
-    const made = planCarry(prefixBytesOf(head, initramfs.size_bytes), verified)
+    const made = planCarry(prefixBytesOf(head, initramfs.size_bytes), verified, options.leftOut)
     options.onPlan?.(made)
     // A provider whose initramfs was not verified to its end may have made an earlier plan: none of it may stay.
     ftruncateSync(initrd.fd, 0)
@@ -69,6 +71,7 @@ export function createSetWriter(
   }
   return {
     verified,
+    leftOut: options.leftOut,
     files,
     kept: new Map(),
     heldBytes: () => allocated(initrd.fd) + (kernel ? allocated(kernel.fd) : 0),

@@ -1,4 +1,5 @@
 import type { BootRecord, MemoryBudget } from './boot-record.ts'
+import type { DiskRoom } from './disk-room.ts'
 import type { ReportedError, Stage, StepName } from './events.ts'
 import type { BadSet } from './trial-file.ts'
 
@@ -64,6 +65,8 @@ export interface Status {
     readonly lowestAvailableMiB: number
     readonly budget: MemoryBudget | null
   }
+  /** The data disk; null where all is in memory. */
+  readonly disk: DiskRoom | null
   readonly updatedAt: string
 }
 

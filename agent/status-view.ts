@@ -29,6 +29,7 @@ export function statusScreen(status: Status, { colour, now }: Look): string {
     ...updates(status, now),
     ...plasmd(status, now),
     ...memory(status),
+    ...disk(status),
     ...report(status, now),
     ...error(status),
     ...agent(status, now),
@@ -104,6 +105,13 @@ function memory({ memory }: Status): readonly Row[] {
   const { totalMiB, availableMiB, lowestAvailableMiB, budget } = memory
   const counted = budget && budget.needMiB > 0 ? `; fetch stage needed ${budget.needMiB} of ${budget.availableMiB}` : ''
   return [['memory', `${availableMiB} of ${totalMiB} MiB available, lowest ${lowestAvailableMiB}${counted}`]]
+}
+
+/** Agents of before there were data disks do not say. */
+function disk({ disk }: Partial<Pick<Status, 'disk'>>): readonly Row[] {
+  if (!disk) return [['disk', 'no data disk']]
+  const { device, freeMiB, totalMiB, readOnly } = disk
+  return [['disk', `${device}, ${freeMiB} of ${totalMiB} MiB free${readOnly ? ', READ-ONLY' : ''}`]]
 }
 
 function report({ lastReport }: Status, now: number): readonly Row[] {

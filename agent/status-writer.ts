@@ -5,6 +5,7 @@ import { buildInfo } from '../service/version.ts'
 import type { Identity } from './adopt-identity.ts'
 import type { BootRecord } from './boot-record.ts'
 import type { AgentConfig } from './config.ts'
+import { readDiskRoom } from './disk-room.ts'
 import type { AgentEvent } from './events.ts'
 import { readMemory } from './memory.ts'
 import type { StoredSet } from './publish.ts'
@@ -134,6 +135,7 @@ function statusOf(told: Told, sources: StatusSources, process_: { bootId: string
       ),
       budget: served?.record.budget ?? null,
     },
+    disk: readDiskRoom(),
     updatedAt: new Date().toISOString(),
   }
 }

@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { checkBudget, sizesOf } from './budget.ts'
+import type { HandoverKind } from './boot-record.ts'
+import { checkBudget, sizesFor } from './budget.ts'
+import { leftOut } from './left-out.ts'
 import type { PreflightFacts } from './preflight.ts'
 import { checkPrivateDirectory } from './scratch-safety.ts'
 import { createSetWriter, deleteScratch, type SetWriter } from './set-writer.ts'
@@ -20,7 +22,7 @@ export interface Workbench {
    */
   makeRoom(verified: VerifiedManifest): number
   /** The writer of this set, as far as it got. Refuses once the exact sizes are known and do not fit. */
-  writer(verified: VerifiedManifest, facts: PreflightFacts): SetWriter
+  writer(verified: VerifiedManifest, facts: PreflightFacts, handover: HandoverKind): SetWriter
   /** Before kexec reads the files: the directory is still root's alone. @throws PlasmError `scratch-unsafe` */
   check(): void
   clear(): void
@@ -46,9 +48,13 @@ export function createWorkbench(directory: string): Workbench {
       if (current?.verified.digest !== digest) clear()
       return current?.heldBytes() ?? 0
     },
-    writer(verified, { memory, scratchFreeBytes }) {
+    writer(verified, { memory, scratchFreeBytes }, handover) {
+      // An attempt with more memory, or less, may carry more or less of the same set.
+      if (current && current.leftOut !== leftOut(handover)) clear()
       current ??= createSetWriter(verified, files, {
-        onPlan: ({ prefixBytes }) => checkBudget(sizesOf(verified.manifest, prefixBytes), memory, scratchFreeBytes),
+        leftOut: leftOut(handover),
+        onPlan: ({ prefixBytes }) =>
+          checkBudget(sizesFor(verified.manifest, handover, prefixBytes), memory, scratchFreeBytes),
       })
       return current
     },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { HandoverKind } from '../../agent/boot-record.ts'
 import type { ChainProof } from '../support/chain-contract.ts'
 import { namespacesHere } from '../support/in-namespaces.ts'
 import { proveChain } from '../support/prove-chain.ts'
@@ -12,12 +13,15 @@ const here = await namespacesHere()
 const skip = 'skip' in here ? here.skip : false
 
 /** What holds for every machine of a proven chain, whatever the architecture. */
-function assertProven({ generations, setBytes, plasmd, lineageVerified, ...proof }: ChainProof): void {
+function assertProven(
+  { generations, setBytes, plasmd, lineageVerified, ...proof }: ChainProof,
+  crossing: HandoverKind = 'carry',
+): void {
   assert.deepEqual([plasmd, lineageVerified], ['own', true])
   for (const { machine, seconds, evidence, discoveredBy, handover, provenBy, rootfs, serviceManager } of generations) {
     assert.equal(provenBy, 'receipt')
     assert.equal(discoveredBy, 'mdns', `${machine} had to discover`)
-    assert.equal(handover, 'carry')
+    assert.equal(handover, crossing)
     assert.deepEqual([rootfs, serviceManager], [proof.rootfs, proof.serviceManager])
     const { bytesFromProvider, probeBytes, ...rest } = evidence
     assert.deepEqual(rest, {
@@ -65,6 +69,12 @@ test('machines with the rootfs minimal switch to it and hand it on', { skip }, a
   assertProven(proof)
   assert.deepEqual([proof.rootfs, proof.serviceManager], ['minimal', 'agent'])
   assert.deepEqual(lineage(proof), ['vm1 (1) from origin (0)', 'vm2 (2) from vm1 (1)'])
+})
+
+test('a machine with too little memory to carry a rootfs across kexec fetches it afterwards', { skip }, async () => {
+  const proof = await proveChain('--generations', '1', '--rootfs', 'minimal', '--memory', '304')
+  assertProven(proof, 'refetch')
+  assert.deepEqual(lineage(proof), ['vm1 (1) from origin (0)'])
 })
 
 test('with the origin gone, the second machine boots from the first', { skip }, async () => {

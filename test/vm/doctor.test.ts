@@ -15,7 +15,7 @@ import { hostArch } from '../../service/arch.ts'
 
 const REPO = resolve(import.meta.dirname, '../..')
 const WITHIN_MS = 120_000
-const FETCH_STAGE = "  '' | fetch) fetch_stage ;;\n"
+const FETCH_STAGE = '    start_network\n    fetch_stage\n'
 const END = /^doctor ended with (\d+)$/
 
 test('doctor looks at a real machine, and names the one thing that is wrong: it has no network card', async (t) => {
@@ -42,6 +42,7 @@ test('doctor looks at a real machine, and names the one thing that is wrong: it 
     'wrong network',
     'fine memory',
     'fine kexec',
+    'fine disk',
     'fine store',
     'doubtful port',
   ])
@@ -52,7 +53,7 @@ test('doctor looks at a real machine, and names the one thing that is wrong: it 
 async function initThatAsks(dir: string): Promise<string> {
   const init = await readFile(join(REPO, 'init/init'), 'utf8')
   assert.ok(init.includes(FETCH_STAGE), 'init starts the fetch stage where this test expects it')
-  const asks = `  '' | fetch) clean plasm-agent doctor; echo "doctor ended with $?"; hold "asked" ;;\n`
+  const asks = '    clean plasm-agent doctor; echo "doctor ended with $?"; hold asked\n'
   await mkdir(join(dir, 'segment'))
   await writeFile(
     join(dir, 'segment/init'),

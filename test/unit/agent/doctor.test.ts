@@ -59,6 +59,7 @@ test('a machine with nothing wrong, whose image takes unsigned sets', async (t) 
     clock: 'fine',
     network: 'fine',
     memory: 'fine',
+    disk: 'fine',
     store: 'fine',
     [`port ${number}`]: 'doubtful',
   })

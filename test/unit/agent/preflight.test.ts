@@ -73,8 +73,21 @@ test('a data disk with room takes the set, however little memory there is for it
   assert.equal(preflight(manifest, { ...good, diskFreeBytes: 10 * MIB }).handover, 'carry')
   assert.throws(() => preflight(large, { ...small, diskFreeBytes: 300 * MIB }), {
     code: 'memory-too-small',
-    message: /takes 652 MiB/,
-    hint: /at least 772 MiB of memory.* or a data disk/,
+    message: /takes 481 MiB of 200/,
+    hint: /at least 481 MiB of memory.* or a data disk/,
+  })
+})
+
+test('a rootfs that cannot be carried is fetched after kexec, where memory can hold it then', () => {
+  const rootfs = { ...manifest.artifacts.rootfs!, size_bytes: 200 * MIB }
+  const large = { ...manifest, artifacts: { ...manifest.artifacts, rootfs } }
+  const { handover, budget } = preflight(large, good)
+  assert.equal(handover, 'refetch')
+  assert.ok(budget.initrdMiB < 10, `${budget.initrdMiB} MiB of initrd`)
+  const larger = { ...large, artifacts: { ...large.artifacts, rootfs: { ...rootfs, size_bytes: 400 * MIB } } }
+  assert.throws(() => preflight(larger, good), {
+    code: 'memory-too-small',
+    message: /running with the whole set in memory takes 5\d\d MiB of 470/,
   })
 })
 

@@ -83,6 +83,7 @@ const READY: Status = {
   lastReport: { at: '2026-01-01T00:01:00Z', type: 'ready', delivered: true, error: null },
   lastError: null,
   memory: { totalMiB: 480, availableMiB: 300, lowestAvailableMiB: 130, budget: null },
+  disk: { device: '/dev/vda', freeMiB: 1800, totalMiB: 1968, readOnly: false },
   updatedAt: '2026-01-01T00:02:00Z',
 }
 
@@ -121,6 +122,7 @@ plasmd       running, pid 77, up 1 min 55 s, 1 restart, last ended: killed by
              SIGKILL
              http://127.0.0.1:8080; served 47.7 MiB in 12 requests
 memory       300 of 480 MiB available, lowest 130
+disk         /dev/vda, 1800 of 1968 MiB free
 last report  ready delivered, 1 min 5 s ago
 agent        pid ${process.pid}, up 2 min 5 s, serve stage at watch, 0.1.0 (abc1234)
 `,
@@ -138,6 +140,7 @@ set          none
 plasmd       backoff, 1 restart, last ended: killed by SIGKILL
              http://127.0.0.1:8080
 memory       300 of 480 MiB available, lowest 130
+disk         /dev/vda, 1800 of 1968 MiB free
 last report  ready delivered, 1 min 5 s ago
 next         end the program that listens on port 8080, or set port in
              /etc/plasm/agent.toml; plasmd is tried again by itself
