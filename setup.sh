@@ -31,10 +31,15 @@ qemu-aarch64-static:qemu-user-static
 curl:curl
 git:git
 strace:strace
+shellcheck:shellcheck
 mkfs.ext4:e2fsprogs
+mmdebstrap:mmdebstrap
+arch-test:arch-test
 gcc:gcc
 gcc:libc6-dev
 '
+# A rootfs has files of several users (images/as-root.sh).
+[ "$(id -u)" = 0 ] || needs="$needs newuidmap:uidmap"
 
 debian_packages() {
   command -v apt-get >/dev/null || { say "no apt-get here: have these installed yourself:$(echo "$needs" | sed 's/.*://' | tr '\n' ' ')"; return 0; }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Arch } from '../service/arch.ts'
 import { PlasmError } from '../service/errors.ts'
 import { ownAddresses } from '../service/own-addresses.ts'
-import type { Served } from './serve-server.ts'
+import type { Served } from './served.ts'
 
 /** DHCP runs beside the agent; a machine without an address has nobody to tell. */
 const ADDRESS_WITHIN_MS = 60_000

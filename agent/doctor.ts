@@ -80,7 +80,12 @@ async function trustAndClock({ trustFile, now = Date.now() }: DoctorSetting): Pr
       : { check: 'trust', verdict: 'fine', found: `${threshold} of ${keys.length} keys must have signed a boot set` }
     return [trust, clock({ builtAt }, now)]
   } catch (thrown) {
-    return [wrong('trust', thrown), clock({ builtAt: null }, now)]
+    // What the error offers to a person on a host does not help a machine: its policy is in its image.
+    const untrusting = {
+      ...wrong('trust', thrown),
+      next: 'build the image with a policy: plasm-images build --trust DIR (docs/trust.md)',
+    }
+    return [untrusting, clock({ builtAt: null }, now)]
   }
 }
 

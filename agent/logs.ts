@@ -75,8 +75,10 @@ const inodeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.ino
 
 function printNew(fd: number, position: number, print: (text: string) => void): number {
   const { size } = fstatSync(fd)
-  if (size > position) print(readFrom(fd, position, size))
-  return Math.max(size, position)
+  // A log that cap-log.ts has cut begins anew.
+  const from = size < position ? 0 : position
+  if (size > from) print(readFrom(fd, from, size))
+  return size
 }
 
 function readFrom(fd: number, start: number, end: number): string {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { ServiceManager } from './status-file.ts'
+import type { ServiceManager } from './service-owner.ts'
 
 /** Names the rootfs that a machine runs from; absent where it is the initramfs itself. */
 export const ROOTFS_FILE = '/etc/plasm/rootfs'

@@ -1,16 +1,27 @@
 import { join } from 'node:path'
 import { logDirectory } from './log-directory.ts'
+import { openrcPlasmd } from './openrc-owner.ts'
 import { ownPlasmd } from './plasmd-process.ts'
 import type { ServeSetting, Told } from './serve-setting.ts'
 import type { ServiceOwner } from './service-owner.ts'
+import { systemdPlasmd } from './systemd-owner.ts'
 
 /** This machine's plasmd, not started yet. */
-export function plasmdService({ plasmd, runDirectory, supervision }: ServeSetting, told: Told): ServiceOwner {
+export function plasmdService(setting: ServeSetting, told: Told): ServiceOwner {
+  const { plasmd, runDirectory, supervision, serviceManager } = setting
+  const serving = { args: plasmdArguments(told), port: told.config.port }
+  if (serviceManager === 'systemd') {
+    const files = { optionsFile: join(runDirectory, 'plasmd.env'), endedFile: join(runDirectory, 'plasmd.ended') }
+    return systemdPlasmd({ ...serving, ...files })
+  }
+  const logFile = join(logDirectory(runDirectory), 'plasmd.log')
+  if (serviceManager === 'openrc') {
+    return openrcPlasmd({ ...serving, argumentsFile: join(runDirectory, 'plasmd.args'), logFile })
+  }
   return ownPlasmd({
     command: plasmd,
-    args: plasmdArguments(told),
-    port: told.config.port,
-    logFile: join(logDirectory(runDirectory), 'plasmd.log'),
+    ...serving,
+    logFile,
     pidFile: join(runDirectory, 'plasmd.pid'),
     limits: supervision,
   })

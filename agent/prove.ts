@@ -2,7 +2,8 @@ import { asPlasmError } from '../service/errors.ts'
 import { remember } from './freshness-file.ts'
 import { unpublish } from './publish.ts'
 import { readRecord, writeRecord } from './record-file.ts'
-import type { Served, Server } from './serve-server.ts'
+import type { Server } from './serve-server.ts'
+import type { Served } from './served.ts'
 
 /**
  * The self-check, and what follows from it: a set that holds is remembered as used (freshness-file.ts); a stored file that is wrong is served to nobody, so the set is taken out of service

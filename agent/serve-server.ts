@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import type { BootRecord } from './boot-record.ts'
 import type { AgentLog } from './log.ts'
 import { readBootId } from './make-record.ts'
 import { watchMemory } from './memory.ts'
@@ -15,11 +14,6 @@ import type { TrialWatch } from './trial-watch.ts'
 import { createWake, type Wake } from './wake.ts'
 
 const MEMORY_EVERY_MS = 500
-
-export interface Served {
-  readonly set: StoredSet
-  readonly record: BootRecord
-}
 
 /** What lasts while the agent serves, whatever set it is. */
 export interface Server {

@@ -7,6 +7,8 @@ import { isForeign } from './foreign-plasmd.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { ROOTFS_FILE } from './own-system.ts'
 import { ROLLING, type RollingParts } from './rolling-parts.ts'
+import { serviceManager } from './service-manager.ts'
+import type { ServiceManager } from './service-owner.ts'
 import { RUN_DIRECTORY, STATE_DIRECTORY } from './state-directory.ts'
 import type { SupervisionLimits } from './supervise.ts'
 
@@ -22,6 +24,7 @@ export interface ServeSetting {
   readonly stateDirectory: string
   /** Program, and arguments before `serve`. */
   readonly plasmd: readonly [string, ...string[]]
+  readonly serviceManager: ServiceManager
   readonly advertise: Advertise
   readonly address: () => string | undefined
   readonly supervision: SupervisionLimits | undefined
@@ -45,6 +48,7 @@ export const THIS_MACHINE: ServeSetting = {
   rootfsFile: ROOTFS_FILE,
   stateDirectory: STATE_DIRECTORY,
   plasmd: ['plasmd'],
+  serviceManager: serviceManager(),
   advertise: mdns,
   address: firstAddress,
   supervision: undefined,

@@ -7,7 +7,9 @@ import type { Mending } from './mend.ts'
 import { outdated } from './outdated.ts'
 import { prove } from './prove.ts'
 import { readRecord, recordFor, writeRecord } from './record-file.ts'
-import type { Served, Server } from './serve-server.ts'
+import type { Server } from './serve-server.ts'
+import type { Served } from './served.ts'
+import type { PlasmdView } from './service-owner.ts'
 import { reportedError } from './steps.ts'
 import type { Updates } from './updates.ts'
 
@@ -96,10 +98,14 @@ export async function waitForChange(
   while (!stop.aborted && performance.now() < until) {
     const set = await currentSet(told.config.storeRoot, told.policy, told.config).catch(() => undefined)
     if (await takeIn(server, inbox, set && { set })) return
-    if (NEEDS_PLASMD.has(error.code) && owner.view().state === 'running') return
+    if (NEEDS_PLASMD.has(error.code) && plasmdChanged(owner.view().state, error)) return
     await wake.wait(until - performance.now())
   }
 }
+
+/** It runs; or its owner has given up on it since the error was made, which is another one. */
+const plasmdChanged = (state: PlasmdView['state'], { facts }: PlasmError): boolean =>
+  state === 'running' || (state === 'failed' && facts.gaveUp !== true)
 
 /** @returns what came in, in words, or undefined */
 async function takeIn(

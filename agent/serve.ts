@@ -15,12 +15,14 @@ import { mend } from './mend.ts'
 import { plasmdService } from './plasmd-service.ts'
 import { prove } from './prove.ts'
 import { plasmdAnswers } from './provider-step.ts'
+import { readinessNotifier } from './readiness-notify.ts'
 import { announce } from './ready-step.ts'
 import { readRecord, recordFor, writeProviderFile } from './record-file.ts'
 import { removeOldSets } from './retention.ts'
-import { openServer, type Served, type Server } from './serve-server.ts'
+import { openServer, type Server } from './serve-server.ts'
 import { configure, type ServeSetting, stopSignal, THIS_MACHINE, type Told } from './serve-setting.ts'
 import { openSources, type Sources, waitForChange, watchUntilLost } from './serve-watch.ts'
+import type { Served } from './served.ts'
 import type { ServiceOwner } from './service-owner.ts'
 import { createStepRunner } from './steps.ts'
 import { watchTrial } from './trial-watch.ts'
@@ -46,7 +48,7 @@ export async function serve(given: Partial<ServeSetting> = {}, begun: Begun = {}
   const asked = stopSignal()
   const log = createLog('plasm-agent', { file: join(logDirectory(setting.runDirectory), 'agent.log') })
   const late = createLateSink()
-  const run = createStepRunner('serve', [log.sink, late.sink])
+  const run = createStepRunner('serve', [log.sink, late.sink, readinessNotifier()])
   const { version, commit } = buildInfo()
   run.emit({ type: 'stage-started', stage: 'serve', version, commit })
   const begin = async () => {

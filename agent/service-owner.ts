@@ -1,9 +1,12 @@
-import type { ServiceManager } from './status-file.ts'
 import type { SupervisedPhase } from './supervise.ts'
+
+/** Who restarts plasmd (DESIGN decision 10). */
+export type ServiceManager = 'systemd' | 'openrc' | 'agent'
 
 /** What is known about the plasmd that serves this machine's store. */
 export interface PlasmdView {
-  readonly state: Exclude<SupervisedPhase, 'stopping'>
+  /** `failed`: its owner has given up, and a person has to start it again. */
+  readonly state: Exclude<SupervisedPhase, 'stopping'> | 'failed'
   readonly pid: number | null
   /** RFC 3339. */
   readonly startedAt: string | null
@@ -15,8 +18,8 @@ export interface PlasmdView {
 }
 
 /**
- * The one owner of plasmd's restarts (DESIGN decision 10). The agent as parent is the driver here; systemd and OpenRC's
- * supervise-daemon are two more behind the same interface.
+ * The one owner of plasmd's restarts (DESIGN decision 10). The agent as parent is one driver (plasmd-process.ts), systemd
+ * another (systemd-owner.ts).
  */
 export interface ServiceOwner {
   readonly managedBy: ServiceManager

@@ -1,13 +1,11 @@
 import type { BootRecord, MemoryBudget } from './boot-record.ts'
 import type { DiskRoom } from './disk-room.ts'
 import type { ReportedError, Stage, StepName } from './events.ts'
+import type { ServiceManager } from './service-owner.ts'
 import type { BadSet } from './trial-file.ts'
 
 /** Written atomically by the running agent, read by `plasm-agent status`. */
 export const STATUS_FILE = '/run/plasm/status.json'
-
-/** Who restarts plasmd (DESIGN decision 10). */
-export type ServiceManager = 'systemd' | 'openrc' | 'agent'
 
 export interface Status {
   readonly version: 1
@@ -37,7 +35,7 @@ export interface Status {
     readonly hash: string
   }>
   readonly plasmd: {
-    readonly state: 'starting' | 'running' | 'hung' | 'backoff' | 'stopped'
+    readonly state: 'starting' | 'running' | 'hung' | 'backoff' | 'failed' | 'stopped'
     readonly pid: number | null
     readonly startedAt: string | null
     readonly restarts: number

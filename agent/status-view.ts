@@ -87,11 +87,11 @@ function updates({ ready, updates }: Status, now: number): readonly Row[] {
 
 function plasmd({ plasmd }: Status, now: number): readonly Row[] {
   if (!plasmd) return [['plasmd', 'not started']]
-  const { state, pid, startedAt, restarts, lastExit, url, bytesServed, requests, foreign } = plasmd
+  const { state, pid, startedAt, restarts, lastExit, url, bytesServed, requests, foreign, managedBy } = plasmd
   const facts = [
     `${foreign ? 'foreign, ' : ''}${pid === null ? state : `${state}, pid ${pid}`}`,
     ...(startedAt === null ? [] : [`up ${age(startedAt, now)}`]),
-    `${restarts} restart${restarts === 1 ? '' : 's'}`,
+    `${restarts} restart${restarts === 1 ? '' : 's'} by ${managedBy === 'agent' ? 'the agent' : managedBy}`,
     ...(lastExit === null ? [] : [`last ended: ${lastExit}`]),
   ]
   const served = bytesServed === null ? '' : `; served ${mib(bytesServed)} MiB in ${requests ?? '?'} requests`

@@ -4,13 +4,10 @@ import type { Arch } from '../service/arch.ts'
 import { ENVELOPE_FILE, MANIFEST_PAYLOAD_TYPE, parseEnvelope } from '../service/dsse.ts'
 import { MANIFEST_FILE, type Manifest, parseManifest, parsePayload, setBytes, sha256Of } from '../service/manifest.ts'
 import type { ChainResult } from './result.ts'
+import type { Rootfs } from './rootfs.ts'
 
 /** `all`: every provider goes on serving. `last`: once a machine is ready, everything before it is stopped. */
 export type ProvidersLeft = 'all' | 'last'
-
-/** Systems of the serve stage that a set can bring; `none`: the initramfs itself. */
-export const ROOTFS_CHOICES = ['none', 'minimal'] as const
-export type Rootfs = (typeof ROOTFS_CHOICES)[number]
 
 export interface ChainOptions {
   readonly generations: number

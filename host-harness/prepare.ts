@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { PlasmError } from '../service/errors.ts'
 import { MANIFEST_FILE, parseManifest } from '../service/manifest.ts'
-import type { ChainOptions, ChainSpec, Rootfs } from './chain-spec.ts'
+import type { ChainOptions, ChainSpec } from './chain-spec.ts'
 import { MACHINE_ARCHES } from './qemu-args.ts'
+import type { Rootfs } from './rootfs.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const IMAGES_CLI = join(ROOT, 'images/cli.ts')

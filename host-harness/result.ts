@@ -1,9 +1,9 @@
 import type { HandoverKind } from '../agent/boot-record.ts'
-import type { ServiceManager } from '../agent/status-file.ts'
+import type { ServiceManager } from '../agent/service-owner.ts'
 import type { Arch } from '../service/arch.ts'
 import { asPlasmError } from '../service/errors.ts'
-import type { Rootfs } from './chain-spec.ts'
 import type { Accelerator } from './qemu-args.ts'
+import type { Rootfs } from './rootfs.ts'
 import type { Seconds } from './seconds.ts'
 
 /** A foreign one gives no boot receipts. */

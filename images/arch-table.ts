@@ -12,6 +12,8 @@ export interface ImageArch {
   readonly strip: string
   /** qemu-user for this architecture on a host of another one. */
   readonly emulator: string
+  /** `e_machine` of its ELF files (System V ABI), as binfmt_misc takes bytes. */
+  readonly elfMachine: string
   /** Directory of the multiarch libraries, and the program interpreter as ELF files name it (System V ABI, PT_INTERP). */
   readonly libraryDir: string
   readonly interpreter: string
@@ -27,6 +29,7 @@ export const IMAGE_ARCHES: Readonly<Record<Arch, ImageArch>> = {
     pkgTarget: 'linux-x64',
     strip: 'x86_64-linux-gnu-strip',
     emulator: 'qemu-x86_64-static',
+    elfMachine: '\\x3e\\x00',
     libraryDir: 'lib/x86_64-linux-gnu',
     interpreter: '/lib64/ld-linux-x86-64.so.2',
   },
@@ -37,6 +40,7 @@ export const IMAGE_ARCHES: Readonly<Record<Arch, ImageArch>> = {
     pkgTarget: 'linux-arm64',
     strip: 'aarch64-linux-gnu-strip',
     emulator: 'qemu-aarch64-static',
+    elfMachine: '\\xb7\\x00',
     libraryDir: 'lib/aarch64-linux-gnu',
     interpreter: '/lib/ld-linux-aarch64.so.1',
   },

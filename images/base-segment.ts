@@ -25,6 +25,7 @@ const MORE_DIRECTORIES = ['usr/bin', 'usr/sbin', 'usr/lib', 'usr/local/bin', 'va
 export const INIT_FILES: Readonly<Record<string, string>> = {
   init: 'init',
   network: 'etc/plasm/network',
+  'pid-files': 'etc/plasm/pid-files',
   'data-disk': 'etc/plasm/data-disk',
   'switch-root': 'etc/plasm/switch-root',
   'udhcpc.script': 'etc/plasm/udhcpc.script',

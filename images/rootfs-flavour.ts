@@ -1,5 +1,5 @@
 /** The systems that a boot set can bring for the serve stage; `none`: the initramfs itself is that system. */
-export const ROOTFS_FLAVOURS = ['minimal'] as const
+export const ROOTFS_FLAVOURS = ['minimal', 'debian'] as const
 export type RootfsFlavour = (typeof ROOTFS_FLAVOURS)[number]
 
 /** File inside a rootfs that names its flavour; init and the agent read it. */

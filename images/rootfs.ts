@@ -6,10 +6,12 @@ import { unpackAgentParts } from './agent-parts.ts'
 import { openAptRoot } from './apt-root.ts'
 import { IMAGE_ARCHES } from './arch-table.ts'
 import { BUILD, emptyDir, exists, progress, sha256File } from './files.ts'
-import { type Inputs, readInputs, writeInputs } from './inputs.ts'
+import { type Inputs, joinInputs, readInputs, writeInputs } from './inputs.ts'
+import { makeDebianTree } from './rootfs-debian.ts'
 import type { RootfsFlavour } from './rootfs-flavour.ts'
 import { installPlasm } from './rootfs-install.ts'
 import { makeMinimalTree } from './rootfs-minimal.ts'
+import { installUnits } from './rootfs-units.ts'
 import { sourcesDigest } from './sources-digest.ts'
 import { makeSquashfs } from './squashfs.ts'
 
@@ -56,12 +58,12 @@ export async function buildRootfs(options: RootfsOptions): Promise<BuiltRootfs> 
 
   const startedAt = performance.now()
   const work = await emptyDir(join(BUILD, 'work', `rootfs-${arch}-${flavour}`))
-  const tree = await TREES[flavour](options, work)
+  const tree = await TREES[flavour](options, work, home)
   const parts = await unpackAgentParts(join(set, 'initramfs'), join(work, 'parts'))
   await installPlasm(tree.root, { arch: IMAGE_ARCHES[arch], flavour, parts, trustDirectory })
   progress(`compressing the rootfs ${flavour} for ${arch}`)
   await mkdir(home, { recursive: true })
-  await makeSquashfs(tree.root, `${built.file}.part`, tree.owners)
+  await makeSquashfs(tree.root, `${built.file}.part`, tree.owners === 'kept' ? { keptOf: arch } : 'root')
   await rename(`${built.file}.part`, built.file)
   await writeInputs(built.inputsFile, tree.inputs)
   await writeFile(built.stampFile, stamp)
@@ -70,7 +72,7 @@ export async function buildRootfs(options: RootfsOptions): Promise<BuiltRootfs> 
   return { file: built.file, inputs: tree.inputs }
 }
 
-const TREES: Readonly<Record<RootfsFlavour, (options: RootfsOptions, work: string) => Promise<Tree>>> = {
+const TREES: Readonly<Record<RootfsFlavour, (options: RootfsOptions, work: string, home: string) => Promise<Tree>>> = {
   async minimal({ arch, set }, work) {
     const inputs = await readInputs(join(set, 'inputs.json'), arch)
     const apt = await openAptRoot(join(BUILD, 'apt', arch), IMAGE_ARCHES[arch].debian)
@@ -78,5 +80,12 @@ const TREES: Readonly<Record<RootfsFlavour, (options: RootfsOptions, work: strin
     const root = await makeMinimalTree(arch, await apt.take('busybox-static', pin), work)
     const withoutKernel = inputs.debian.filter(({ name }) => !name.startsWith('linux-image-'))
     return { root, inputs: { ...inputs, debian: withoutKernel }, owners: 'root' }
+  },
+  async debian({ arch, set, locked, refresh = false }, work, home) {
+    const inputs = await readInputs(join(set, 'inputs.json'), arch)
+    const { root, packages } = await makeDebianTree(arch, { home, work, refresh, locked: locked?.debian })
+    await installUnits(root, inputs.plasmd !== undefined)
+    // Of the initramfs's packages it has what its programs came from.
+    return { root, inputs: joinInputs(inputs, { ...inputs, debian: packages }), owners: 'kept' }
   },
 }

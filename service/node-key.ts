@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, link, open, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { rawPublicKey } from './ed25519.ts'
 import { PlasmError } from './errors.ts'
 import { peerIdOf } from './peer-id.ts'
@@ -47,12 +48,18 @@ export async function readNodeKey(file: string): Promise<NodeKey | undefined> {
     const stat = await handle.stat()
     const { uid, mode, size } = stat
     if (!stat.isFile()) throw invalid(file, 'is not a regular file')
-    if ((mode & 0o077) !== 0 || uid !== process.geteuid?.()) throw exposed(file, mode)
+    if (!isCredential(file) && ((mode & 0o077) !== 0 || uid !== process.geteuid?.())) throw exposed(file, mode)
     if (size !== SEED_BYTES) throw invalid(file, `is ${size} bytes long, not ${SEED_BYTES}`)
     return makeNodeKey(await handle.readFile())
   } finally {
     await handle.close()
   }
+}
+
+/** systemd shows its copy to this service alone (systemd.exec(5), LoadCredential=), by an access list that the mode cannot say. */
+function isCredential(file: string): boolean {
+  const directory = process.env.CREDENTIALS_DIRECTORY
+  return directory !== undefined && dirname(file) === directory
 }
 
 /**

@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { EXIT } from './errors.ts'
 import { type ProviderOptions, startProvider } from './provider.ts'
+import { tellSystemd } from './systemd-notify.ts'
 
 /** `plasmd serve`: until SIGTERM or SIGINT; a second signal cuts what still runs. */
 export async function serveCommand(options: Omit<ProviderOptions, 'log'> & { verbose: boolean }): Promise<number> {
@@ -15,6 +16,7 @@ export async function serveCommand(options: Omit<ProviderOptions, 'log'> & { ver
     })
   }
   const provider = await startProvider({ ...options, log })
+  tellSystemd('--ready')
   await asked
   signals.addEventListener('signal', () => void provider.stop())
   await provider.stop()

@@ -7,7 +7,7 @@ import { answering } from './answering.ts'
 
 const HELP = `
 Prints the last lines of what agent or plasmd have logged in the serve stage (/run/plasm/agent.log, /run/plasm/plasmd.log; with a
-data disk in /var/lib/plasm/log, where those of earlier boots are, too).
+data disk in /var/lib/plasm/log, where those of earlier boots are, too). Where systemd runs plasmd, its log is the journal's.
 
 Exit codes: 0 printed, 1 there is no such log, 2 wrong usage.`
 
@@ -28,6 +28,11 @@ export const addLogs: AddCommand = (program, done) => {
 }
 
 async function run(name: LogName, { lines, follow }: Options): Promise<number> {
+  const { systemdHasPlasmd } = await import('../service-manager.ts')
+  if (name === 'plasmd' && systemdHasPlasmd()) {
+    const { journal } = await import('../journal.ts')
+    return journal('plasmd.service', { lines, follow })
+  }
   const { logs } = await import('../logs.ts')
   const stop = new AbortController()
   if (follow) process.once('SIGINT', () => stop.abort())

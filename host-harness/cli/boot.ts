@@ -1,6 +1,6 @@
 import type { AddCommand } from '../../service/add-command.ts'
 import type { Arch } from '../../service/arch.ts'
-import type { Rootfs } from '../chain-spec.ts'
+import type { Rootfs } from '../rootfs.ts'
 import { DISK } from './disk-option.ts'
 import { ARCH, DEFAULT_MEMORY, MEMORY, rootfsOption } from './options.ts'
 

@@ -1,7 +1,7 @@
 import { Option } from 'commander'
 import { hostArch, parseArch } from '../../service/arch.ts'
 import { asArgument } from '../../service/cli-argument.ts'
-import { ROOTFS_CHOICES, type Rootfs } from '../chain-spec.ts'
+import { ROOTFS_CHOICES, type Rootfs } from '../rootfs.ts'
 
 const MIN_MEMORY_MIB = 128
 const MAX_MEMORY_MIB = 65_536
@@ -9,7 +9,7 @@ const MAX_MEMORY_MIB = 65_536
 /** Options that several commands have, as commander takes them. */
 export const ARCH = ['-A, --arch <arch>', 'x86_64 or arm64', asArgument(parseArch), hostArch()] as const
 /** What a machine needs to carry a set with that rootfs across kexec, and to run from it, with room to spare, MiB. */
-export const DEFAULT_MEMORY: Readonly<Record<Rootfs, number>> = { none: 512, minimal: 512 }
+export const DEFAULT_MEMORY: Readonly<Record<Rootfs, number>> = { none: 512, minimal: 512, debian: 1024 }
 const defaults = ROOTFS_CHOICES.map((rootfs) => `${DEFAULT_MEMORY[rootfs]} with rootfs ${rootfs}`)
 export const MEMORY = [
   '-m, --memory <MiB>',

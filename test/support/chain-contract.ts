@@ -8,7 +8,7 @@ const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 const seconds = v.pipe(v.number(), v.finite(), v.minValue(0))
 
-const rootfs = v.picklist(['none', 'minimal'])
+const rootfs = v.picklist(['none', 'minimal', 'debian'])
 const serviceManager = v.picklist(['systemd', 'openrc', 'agent'])
 
 const generation = v.strictObject({

@@ -147,6 +147,7 @@ export async function makeServeMachine(
           rootfsFile: at('rootfs'),
           stateDirectory: at('state'),
           plasmd,
+          serviceManager: 'agent',
           supervision: { ...SUPERVISION_LIMITS, ...supervision },
           recheckEvery,
           rereadEvery,

@@ -71,6 +71,13 @@ test('machines with the rootfs minimal switch to it and hand it on', { skip }, a
   assert.deepEqual(lineage(proof), ['vm1 (1) from origin (0)', 'vm2 (2) from vm1 (1)'])
 })
 
+test('machines with the rootfs debian hand it on, and systemd restarts plasmd there', { skip }, async () => {
+  const proof = await proveChain('--generations', '2', '--rootfs', 'debian', '--providers', 'last')
+  assertProven(proof)
+  assert.deepEqual([proof.rootfs, proof.serviceManager], ['debian', 'systemd'])
+  assert.deepEqual(lineage(proof), ['vm1 (1) from origin (0)', 'vm2 (2) from vm1 (1)'])
+})
+
 test('a machine with too little memory to carry a rootfs across kexec fetches it afterwards', { skip }, async () => {
   const proof = await proveChain('--generations', '1', '--rootfs', 'minimal', '--memory', '304')
   assertProven(proof, 'refetch')

@@ -34,6 +34,18 @@ test('machines whose plasmd is a foreign program boot each other, and only the r
     assert.deepEqual([evidence.kernelBanners, evidence.resets, evidence.bytesFromOthers], [2, 0, 0])
     assert.ok(evidence.bytesFromProvider >= proof.setBytes)
   }
+
+  const systemd = await proveChain(
+    '--arch',
+    hostArch(),
+    '--generations',
+    '1',
+    '--plasmd',
+    program,
+    '--rootfs',
+    'debian',
+  )
+  assert.deepEqual([systemd.plasmd, systemd.rootfs, systemd.serviceManager], ['foreign', 'debian', 'systemd'])
   const inputs = JSON.parse(
     await readFile(join(ROOT, 'build/images-foreign/stable', hostArch(), 'inputs.json'), 'utf8'),
   )

@@ -118,8 +118,8 @@ artifacts    kernel         7.6 MiB  sha256:010101010101
              initramfs     40.1 MiB  sha256:020202020202
 handover     carry, 47.7 MiB
 newer sets   none at 3 other providers; looked 1 min 0 s ago
-plasmd       running, pid 77, up 1 min 55 s, 1 restart, last ended: killed by
-             SIGKILL
+plasmd       running, pid 77, up 1 min 55 s, 1 restart by the agent, last ended:
+             killed by SIGKILL
              http://127.0.0.1:8080; served 47.7 MiB in 12 requests
 memory       300 of 480 MiB available, lowest 130
 disk         /dev/vda, 1800 of 1968 MiB free
@@ -137,7 +137,7 @@ test('the screen of a machine that is not ready says why and what to do', () => 
 machine      plasm-00a1b2
 peer id      12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7
 set          none
-plasmd       backoff, 1 restart, last ended: killed by SIGKILL
+plasmd       backoff, 1 restart by the agent, last ended: killed by SIGKILL
              http://127.0.0.1:8080
 memory       300 of 480 MiB available, lowest 130
 disk         /dev/vda, 1800 of 1968 MiB free
