@@ -13,6 +13,7 @@ import { machineKey } from './machine-key.ts'
 import { makeRecord } from './make-record.ts'
 import { type Preflight, preflight, readFacts, roomOnDisk } from './preflight.ts'
 import type { StoredSet } from './publish.ts'
+import { readRecord } from './record-file.ts'
 import { type Proven, requestReceipt } from './request-receipt.ts'
 import { runProgram } from './run-program.ts'
 import type { Server } from './serve-server.ts'
@@ -78,7 +79,9 @@ export async function fallBack(server: Server, trial: Trial): Promise<void> {
     const search = { root, policy, config, seen, onRejected }
     const set = (await newestCachedSet({ ...search, only: trial.previous })) ?? (await newestCachedSet(search))
     if (!set) throw new Error('the data disk holds no other whole set that this image accepts')
-    const candidate = { url: `file://${set.dir}`, source: 'cache', name: null, generation: null } as const
+    // The way that this machine's sets come is as long as it was.
+    const generation = (await readRecord(root))?.provider.generation ?? null
+    const candidate = { url: `file://${set.dir}`, source: 'cache', name: null, generation } as const
     const nonce = newNonce()
     await bootStored(server, set, nonce, candidate.url, (passed) => ({
       record: recordOf(server, set, candidate, passed, nonce),

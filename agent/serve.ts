@@ -69,7 +69,7 @@ export async function serve(given: Partial<ServeSetting> = {}, begun: Begun = {}
     if (!asked.aborted) await leaveTrial(server)
   } finally {
     trial.stop()
-    server.notReady('the agent was asked to stop')
+    server.notReady(asked.aborted ? 'the agent was asked to stop' : 'this machine starts anew')
     await server.close(REPORTS_AT_END_MS)
     await told.lock.release()
   }

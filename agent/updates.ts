@@ -28,6 +28,8 @@ import { nextLook } from './update-schedule.ts'
 const LOOK: DiscoverOptions = { deadlineMs: 2500, addresses: ownAddresses }
 /** Providers of one look that a set is fetched from. Anybody may say that it has one. */
 const TRIES = 8
+/** One look in so many asks also those that advertise nothing newer: anybody may advertise in another's name. */
+const ASK_ALL_EVERY = 12
 const ANSWERS_KEPT = 8
 /** What agent and plasmd need beside a second set, where the store is memory. */
 const SPARE_MIB = 64
@@ -66,9 +68,12 @@ export function createUpdates(server: Server): Updates {
   const { config, policy } = told
   const failures = new Map<string, number>()
   let failed = 0
+  let looks = 0
   let due = 0
   let waiting: readonly UpdateRequest[] = []
   let job: Job | undefined
+  /** Whether what this machine remembers of bad sets is in the status. */
+  let remembers = false
   /** Published, and still to be proven by the steps to ready. */
   /** Whole in the store, to be booted, with the digest of what was served meanwhile. */
   let next: (NextSet & { readonly previous: string }) | undefined
@@ -116,7 +121,7 @@ export function createUpdates(server: Server): Updates {
       served: served.set.verified,
       failures,
       discovery: setting.discovery ?? LOOK,
-      askAll: requests.length > 0,
+      askAll: requests.length > 0 || looks++ % ASK_ALL_EVERY === 0,
     })
     const offers = await Promise.race([search, aborted(signal)])
     const { found, refused } = offers
@@ -217,6 +222,8 @@ export function createUpdates(server: Server): Updates {
 
   return {
     async look(served) {
+      if (!remembers) tell({ bad: (await readTrials(setting.stateDirectory)).bad })
+      remembers = true
       if (taken) {
         const { sequence, requests } = taken
         taken = undefined

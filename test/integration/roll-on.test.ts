@@ -109,6 +109,7 @@ test('a set that is not ready in time is left for the one before it, and never t
   await next(back.nonce, 'third-boot')
   const ready = await at.event('ready')
   assert.equal(ready.record.set.sequence, 1, 'the newer one has not shut it out')
+  assert.deepEqual([ready.record.provider.discoveredBy, ready.record.generation], ['cache', 1])
   const status = await until('a look', async () => {
     const found = await at.status()
     return found.updates?.lastLook ? found : undefined
@@ -154,6 +155,7 @@ test('where kexec refuses, the old set is served on, and no set is bad for it', 
   await writeFile(join(bin, 'refuse'), '')
   start({ updateEvery: 3600_000 })
   await at.event('ready')
+  await until('the status to say so', async () => (await at.status()).ready)
   const statusFile = join(at.runDirectory, 'status.json')
   const said: string[] = []
   const asked = update({ action: 'apply', say: (line) => said.push(line), runDirectory: at.runDirectory, statusFile })
@@ -194,7 +196,7 @@ test('without a data disk nothing is fetched, and status says what is missing', 
     'the error in the status',
     async () => (await at.status()).updates?.lastLook?.error?.code === 'apply-needs-disk',
   )
-  assert.equal((await at.status()).ready, true)
+  await until('to be ready all the same', async () => (await at.status()).ready)
 })
 
 test('where no set is left to go back to, the machine starts anew', async (t) => {

@@ -49,6 +49,7 @@ async function machine(
   await at.handOver(set)
   at.start({ recheckEvery: 200, updateEvery })
   await at.event('ready')
+  await until('the status to say so', async () => (await at.status()).ready)
   return at
 }
 
@@ -237,6 +238,7 @@ test('an agent that is stopped while it fetches ends at once; a request that nob
   await at.handOver(signed(1))
   const agent = at.start({ recheckEvery: 200 })
   await at.event('ready')
+  await until('the status to say so', async () => (await at.status()).ready)
   await writeFile(join(at.runDirectory, 'update-request.json'), 'no request')
   await until('what is no request to be thrown away', () =>
     leaveRequest(at.runDirectory, { id: '5f0c1c5e-4b1f-4d53-9b43-3f8d9c3f5a11', action: 'apply' }),

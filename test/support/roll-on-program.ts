@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { update } from '../../agent/update-command.ts'
 import { makeSet } from './boot-set.ts'
-import { makeServeMachine } from './serve-machine.ts'
+import { makeServeMachine, until } from './serve-machine.ts'
 
 /**
  * A machine in the serve stage, on the link that is there, serves sequence 1 and is asked what is newer, then to take it.
@@ -12,6 +12,7 @@ try {
   await at.handOver(makeSet({ sequence: 1 }))
   at.start({ recheckEvery: 200, onLink: true })
   await at.event('ready')
+  await until('the status to say so', async () => (await at.status()).ready)
   const ask = (action: 'check' | 'apply') =>
     update({
       action,
