@@ -18,8 +18,6 @@ const SYSTEMD: ManagerTools = {
 const HARNESS = fileURLToPath(new URL('../../host-harness/cli.ts', import.meta.url))
 const LOGIN_WITHIN_MS = 120_000
 const TOP_EXPOSURE = 2
-/** StartLimitBurst= of plasmd.service. */
-const STARTS_ALLOWED = 8
 
 const CASES: Readonly<Record<string, SupervisionCase>> = {
   'the units are what systemd wants them to be, and plasmd is confined': async (machine, t) => {
@@ -83,12 +81,11 @@ const CASES: Readonly<Record<string, SupervisionCase>> = {
       SYSTEMD,
       `
       systemctl restart plasmd.service && systemctl reset-failed plasmd.service && until_ready
-      for _ in $(seq ${STARTS_ALLOWED + 2}); do
-        [ "$(systemctl is-active plasmd.service)" = failed ] && break
-        pid=$(new_plasmd "\${pid-}") || break
-        kill -KILL "$pid"; sleep 0.3
+      for _ in $(seq 200); do # every life of it is cut short
+        [ "$(systemctl is-active plasmd.service)" != failed ] || break
+        pid=$(plasmd_pid) && kill -KILL "$pid"
+        sleep 0.3
       done
-      for _ in $(seq 100); do [ "$(systemctl is-active plasmd.service)" = failed ] && break; sleep 0.2; done
       for _ in $(seq 50); do plasm-agent status | grep -q 'plasmd *failed' && break; sleep 0.5; done
       plasm-agent status; echo "exit $?"; systemctl is-active plasm-ready.target
       systemctl reset-failed plasmd.service; systemctl start plasmd.service; until_ready
