@@ -50,7 +50,7 @@ export function systemdPlasmd({ args, port, optionsFile, endedFile }: SystemdPla
   const view = (): PlasmdView => ({
     state: hung ? 'hung' : unitPhase(unit, up),
     pid: unit?.pid ?? null,
-    startedAt: unit?.startedAt ?? null,
+    startedAt: unit?.pid ? unit.startedAt : null,
     restarts: unit?.restarts ?? 0,
     lastExit: problem ?? ended,
     bytesServed: probe?.bytesServed ?? null,

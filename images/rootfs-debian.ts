@@ -9,7 +9,16 @@ import { emptyDir, exists, progress, REPOSITORY } from './files.ts'
 import type { PackageInput } from './inputs.ts'
 
 /** Beside what is essential: PID 1, devices, addresses, logging in and looking around, and what the agent's runtime links to. */
-const PACKAGES = ['systemd-sysv', 'systemd-resolved', 'udev', 'kmod', 'iproute2', 'login', 'libstdc++6'] as const
+const PACKAGES = [
+  'systemd-sysv',
+  'systemd-resolved',
+  'udev',
+  'kmod',
+  'iproute2',
+  'login',
+  'procps',
+  'libstdc++6',
+] as const
 
 /** Read by people elsewhere, or made from something that is there. */
 const LEFT_OUT = [
