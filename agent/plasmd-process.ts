@@ -13,7 +13,7 @@ import {
   supervise,
 } from './supervise.ts'
 
-/** While it starts, readiness waits for its answer; afterwards a look now and then is enough. */
+/** While it starts, readiness waits for its answer; while it answers, a look now and then is enough. */
 const LOOK_EVERY_MS = 150
 const LOOK_RUNNING_EVERY_MS = 3000
 const PROBE_TIMEOUT_MS = 2000
@@ -81,7 +81,7 @@ export function ownPlasmd(spec: PlasmdProcess): ServiceOwner {
   const lookWhileNeeded = async () => {
     while (state.phase !== 'stopped') {
       await look()
-      await sleep(state.phase === 'running' ? lookRunningEvery : LOOK_EVERY_MS, undefined, { ref: false })
+      await sleep(state.phase === 'running' && probe ? lookRunningEvery : LOOK_EVERY_MS, undefined, { ref: false })
     }
   }
   const look = async () => {

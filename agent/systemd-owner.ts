@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -9,10 +9,11 @@ import { SUPERVISION_LIMITS } from './supervise.ts'
 import { lastEnd, readShown, SHOWN, type UnitState, unitPhase } from './systemd-unit.ts'
 
 const UNIT = 'plasmd.service'
-const LOOK_STARTING_EVERY_MS = 400
+/** While it does not answer, or is not up. */
+const LOOK_SOON_MS = 300
 const LOOK_RUNNING_EVERY_MS = 1500
 const PROBE_TIMEOUT_MS = 1500
-/** Asking systemd costs a process; while plasmd answers, that is enough. */
+/** Asking systemd costs a process; while there is one that is up, every so many looks is enough. */
 const ASK_RUNNING_EVERY = 4
 
 export interface SystemdPlasmd {
@@ -71,7 +72,7 @@ export function systemdPlasmd({ args, port, optionsFile, endedFile }: SystemdPla
   }
 
   const look = async (asking: boolean) => {
-    if (asking || probe === undefined) await ask()
+    if (asking || unit?.active !== 'active' || !existsSync(`/proc/${unit.pid}`)) await ask()
     const pid = unit?.pid ?? null
     if (pid === null) {
       probe = undefined
@@ -104,7 +105,7 @@ export function systemdPlasmd({ args, port, optionsFile, endedFile }: SystemdPla
       )
       const now = view()
       if (now.state !== before.state || now.pid !== before.pid) for (const listener of listeners) listener()
-      await sleep(now.state === 'running' ? LOOK_RUNNING_EVERY_MS : LOOK_STARTING_EVERY_MS, undefined, { ref: false })
+      await sleep(now.state === 'running' && probe ? LOOK_RUNNING_EVERY_MS : LOOK_SOON_MS, undefined, { ref: false })
     }
   }
 

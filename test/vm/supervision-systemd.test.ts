@@ -14,6 +14,10 @@ const SYSTEMD: ManagerTools = {
   agentPid: 'systemctl show -P MainPID plasm-agent.service',
   stopAgent: 'systemctl stop plasm-agent.service',
   startAgent: 'systemctl start --no-block plasm-agent.service',
+  // A stopped one would be continued by systemd; so it is asked by a signal that nobody minds.
+  deafen: `mkdir -p /run/systemd/system/plasmd.service.d &&
+    printf '[Service]\\nKillSignal=SIGWINCH\\n' >/run/systemd/system/plasmd.service.d/deaf.conf && systemctl daemon-reload`,
+  undeafen: 'rm -r /run/systemd/system/plasmd.service.d && systemctl daemon-reload',
 }
 const HARNESS = fileURLToPath(new URL('../../host-harness/cli.ts', import.meta.url))
 const LOGIN_WITHIN_MS = 120_000

@@ -12,6 +12,9 @@ const BUSYBOX: ManagerTools = {
   agentPid: 'cat /run/plasm/agent.pid',
   stopAgent: '/etc/init.d/plasm-agent stop',
   startAgent: '/etc/init.d/plasm-agent start',
+  // A stopped process takes no SIGTERM.
+  deafen: 'kill -STOP "$(plasmd_pid)"',
+  undeafen: ':',
 }
 
 const CASES: Readonly<Record<string, SupervisionCase>> = {
