@@ -29,7 +29,7 @@ as_root_in_namespace() {
   # shellcheck disable=SC2016 # the inner shell expands it
   unshare --user --mount --pid --fork --kill-child -- sh -c 'read -r _ <"$1"; shift; exec "$@"' sh "$go" "$0" --inside "$@" &
   pid=$!
-  trap 'kill "$pid" 2>/dev/null; rm -f "$go"' EXIT
+  trap 'kill "$pid" 2>/dev/null || :; rm -f "$go"' EXIT
   until [ "$(readlink "/proc/$pid/ns/user")" != "$(readlink /proc/self/ns/user)" ]; do sleep 0.1; done
   for map in uid_map gid_map; do echo 0 0 4294967295 >"/proc/$pid/$map"; done
   echo >"$go"
