@@ -19,7 +19,10 @@ export type SupervisionCase = (machine: KeptMachine, t: TestContext) => Promise<
 
 const TOOLS = `
 now() { read -r up _ </proc/uptime; echo "$up"; }
-plasmds() { pgrep -f '^(/usr/local/bin/)?plasmd serve ' | tr '\\n' ' '; echo; } # the pids of all programs that are plasmd, zombies left out
+plasmds() { # the pids of all programs that are plasmd, zombies left out; one process looks at all, since each takes its time here
+  grep -lE '^(/usr/local/bin/)?plasmd' /proc/[0-9]*/cmdline 2>/dev/null | tr -cd '0-9\\n' | tr '\\n' ' '
+  echo
+}
 new_plasmd() { # OLD: waits for another one than that, prints its pid
   for _ in $(seq 600); do
     pid=$(plasmd_pid) && [ "$pid" != "$1" ] && echo "$pid" && return
