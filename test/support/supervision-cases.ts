@@ -19,10 +19,13 @@ export type SupervisionCase = (machine: KeptMachine, t: TestContext) => Promise<
 
 const TOOLS = `
 now() { read -r up _ </proc/uptime; echo "$up"; }
-plasmds() { # the pids of all programs that are plasmd, zombies left out; one process looks at all, since each takes its time here
-  grep -lE '^(/usr/local/bin/)?plasmd' /proc/[0-9]*/cmdline 2>/dev/null | tr -cd '0-9\\n' | tr '\\n' ' '
+plasmds() { # the pids of all programs that are plasmd, zombies left out; without a process for each, which takes its time here
+  for proc in /proc/[0-9]*; do
+    words=; read -r words <"$proc/cmdline" # without the NULs between them, as far as the first line goes
+    case $words in plasmdserve* | /usr/local/bin/plasmdserve*) printf '%s ' "\${proc#/proc/}" ;; esac
+  done
   echo
-}
+} 2>/dev/null
 new_plasmd() { # OLD: waits for another one than that, prints its pid
   for _ in $(seq 600); do
     pid=$(plasmd_pid) && [ "$pid" != "$1" ] && echo "$pid" && return
