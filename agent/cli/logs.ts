@@ -43,6 +43,6 @@ async function run(name: LogName, { lines, follow }: Options): Promise<number> {
 
 function parseLines(text: string): number {
   const lines = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(lines)) throw new Error('is not a whole number')
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(lines)) throw new Error('it is not a whole number')
   return lines
 }

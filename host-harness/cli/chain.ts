@@ -45,7 +45,11 @@ export const addChain: AddCommand = (program, done) => {
         .choices(['all', 'last'])
         .default('all'),
     )
-    .option('--unsigned', 'for tests: publish without a signature, and boot images that take unsigned sets', false)
+    .option(
+      '--unsigned',
+      'for tests: publish without a signature, and boot images that take unsigned sets; without --rootfs',
+      false,
+    )
     .option('--plasmd <file>', 'a static program that speaks as plasmd does: the machines serve by it')
     .option('--json', 'print the result as one JSON object', false)
     .option('--keep', 'leave the machines up after the result, until Ctrl-C', false)
