@@ -1,11 +1,13 @@
+import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { execa } from 'execa'
 import { PlasmError } from '../service/errors.ts'
 import { type ConsoleLine, lineSplitter } from './console.ts'
+import { type ConsolePipes, makeConsolePipes, openConsolePipes, removeConsolePipes } from './console-pipes.ts'
 import { type ExecLimit, type Executed, openGuestExec } from './guest-exec.ts'
-import { CONSOLE_FD, EXEC_FD, MACHINE_ARCHES, type QemuSpec, QMP_FD, qemuArgs } from './qemu-args.ts'
+import { EXEC_FD, MACHINE_ARCHES, type QemuSpec, QMP_FD, qemuArgs } from './qemu-args.ts'
 import { openQmp } from './qmp.ts'
 
 /** About a screen: who attaches to a console sees where it is. */
@@ -36,7 +38,7 @@ export interface Machine extends AsyncDisposable {
 }
 
 /**
- * Starts QEMU with its console and QMP on inherited sockets; returns when the guest runs. Leaves `<name>.console.log` and
+ * Starts QEMU with QMP on an inherited socket and its console on pipes; returns when the guest runs. Leaves `<name>.console.log` and
  * `<name>.qemu.log` in the run's directory. Disposing kills it, as a power cut would.
  * @throws PlasmError `machine-failed` when QEMU ends before its guest runs
  */
@@ -48,9 +50,11 @@ export async function startMachine(
   const { program } = MACHINE_ARCHES[spec.arch]
   const consoleLog = join(runDir, `${spec.name}.console.log`)
   const qemuLog = join(runDir, `${spec.name}.qemu.log`)
+  const consolePath = join(runDir, `${spec.name}.console`)
+  await makeConsolePipes(consolePath)
   const startedAt = performance.now()
-  const qemu = execa(program, qemuArgs(spec), {
-    stdio: ['ignore', 'ignore', { file: qemuLog }, 'pipe', 'pipe', 'pipe'],
+  const qemu = execa(program, qemuArgs(spec, consolePath), {
+    stdio: ['ignore', 'ignore', { file: qemuLog }, 'pipe', 'pipe'],
     buffer: false,
     reject: false,
   })
@@ -63,10 +67,9 @@ export async function startMachine(
   const lines: ConsoleLine[] = []
   const split = lineSplitter()
   const log = createWriteStream(consoleLog)
-  const serial = qemu.stdio[CONSOLE_FD] as unknown as Duplex
   const listeners = new Set<(bytes: Uint8Array) => void>()
   let recent = Buffer.alloc(0)
-  serial.on('data', (chunk: Buffer) => {
+  const hear = (chunk: Buffer) => {
     log.write(chunk)
     recent = Buffer.concat([recent, chunk]).subarray(-RECENT_BYTES)
     for (const listener of listeners) listener(chunk)
@@ -74,20 +77,25 @@ export async function startMachine(
       lines.push(line)
       onLine(line)
     }
-  })
-  serial.on('error', () => {})
+  }
   const { exec } = openGuestExec(qemu.stdio[EXEC_FD] as unknown as Duplex, spec.name)
 
   let resets = 0
+  let serial: ConsolePipes | undefined
   const stop = async () => {
     qemu.kill('SIGKILL')
     await exit
+    await removeConsolePipes(consolePath)
+    serial?.input.destroy()
+    if (serial && !serial.output.closed) await once(serial.output, 'close')
     log.end()
   }
   try {
     const qmp = await openQmp(qemu.stdio[QMP_FD] as unknown as Duplex, ({ event }) => {
       if (event === 'RESET') resets += 1
     })
+    serial = await openConsolePipes(consolePath)
+    serial.output.on('data', hear)
     await qmp.execute('cont')
   } catch (cause) {
     await stop()
@@ -97,6 +105,7 @@ export async function startMachine(
       cause,
     })
   }
+  const { input } = serial
   return {
     name: spec.name,
     startedAt,
@@ -108,7 +117,7 @@ export async function startMachine(
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    type: (bytes) => void (serial.writable && serial.write(bytes)),
+    type: (bytes) => void (input.writable && input.write(bytes)),
     exec,
     resets: () => resets,
     ended: () => ended,

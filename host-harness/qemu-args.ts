@@ -32,9 +32,8 @@ export const MACHINE_ARCHES: Readonly<Record<Arch, MachineArch>> = {
 const PROCESSORS = 2
 
 /** File descriptors of the child that QEMU's sockets are inherited on: no socket file, whose path may be 107 bytes at most. */
-export const CONSOLE_FD = 3
-export const QMP_FD = 4
-export const EXEC_FD = 5
+export const QMP_FD = 3
+export const EXEC_FD = 4
 
 /** Name of the virtio-serial port that the guest's init/host-shell looks for. */
 const EXEC_PORT = 'org.plasm.exec'
@@ -56,8 +55,9 @@ export interface QemuSpec {
 /**
  * QEMU's arguments. The machine starts stopped (`-S`), so that whoever listens on QMP misses no event, and reboots when its
  * guest resets it (no `-no-reboot`), so that a reset is seen as the event RESET and not taken for a clean end.
+ * @param consolePath of the console's named pipes (console-pipes.ts)
  */
-export function qemuArgs(spec: QemuSpec): string[] {
+export function qemuArgs(spec: QemuSpec, consolePath: string): string[] {
   const { machine, emulatedCpu } = MACHINE_ARCHES[spec.arch]
   const emulated = spec.accel === 'tcg'
   return [
@@ -66,7 +66,7 @@ export function qemuArgs(spec: QemuSpec): string[] {
     ...['-accel', emulated ? 'tcg,thread=multi' : spec.accel, '-cpu', emulated ? emulatedCpu : 'host'],
     ...['-smp', String(PROCESSORS), '-m', String(spec.memoryMiB)],
     ...['-kernel', spec.kernel, ...(spec.initramfs ? ['-initrd', spec.initramfs] : []), '-append', spec.commandLine],
-    ...['-chardev', `socket,id=console,fd=${CONSOLE_FD}`, '-serial', 'chardev:console'],
+    ...['-chardev', `pipe,id=console,path=${inOption(consolePath)}`, '-serial', 'chardev:console'],
     ...['-chardev', `socket,id=qmp,fd=${QMP_FD}`, '-mon', 'chardev=qmp,mode=control'],
     ...['-chardev', `socket,id=exec,fd=${EXEC_FD}`, '-device', 'virtio-serial-pci'],
     ...['-device', `virtserialport,chardev=exec,name=${EXEC_PORT}`],
@@ -76,16 +76,18 @@ export function qemuArgs(spec: QemuSpec): string[] {
   ]
 }
 
+/** A comma separates options, and two are one. */
+const inOption = (file: string) => file.replaceAll(',', ',,')
+
 /**
  * What the guest has written to a disk outlives QEMU, in the host's page cache; what it holds in its own is gone with it, as
  * after a power cut.
  */
 function diskArgs({ file, readOnly }: { file: string; readOnly: boolean }, index: number): string[] {
-  const name = file.replaceAll(',', ',,')
   return [
     ...[
       '-drive',
-      `file=${name},format=raw,if=none,id=disk${index},cache=writeback,readonly=${readOnly ? 'on' : 'off'}`,
+      `file=${inOption(file)},format=raw,if=none,id=disk${index},cache=writeback,readonly=${readOnly ? 'on' : 'off'}`,
     ],
     ...['-device', `virtio-blk-pci,drive=disk${index}`],
   ]

@@ -12,6 +12,7 @@ const SPEC: QemuSpec = {
   commandLine: 'console=ttyS0 quiet',
   network: { tap: 'tap1', mac: '52:54:00:77:00:01' },
 }
+const CONSOLE = '/run/a,b/vm1.console'
 /** The word after an option. */
 const after = (args: readonly string[], option: string) => args[args.indexOf(option) + 1]
 
@@ -23,7 +24,7 @@ test('what differs between architectures and accelerators comes from the table',
     ['arm64', 'kvm', 'virt,gic-version=host', 'host', 'kvm'],
   ] as const
   for (const [arch, accel, machine, cpu, accelerator] of table) {
-    const args = qemuArgs({ ...SPEC, arch, accel })
+    const args = qemuArgs({ ...SPEC, arch, accel }, CONSOLE)
     assert.deepEqual(
       [after(args, '-machine'), after(args, '-cpu'), after(args, '-accel')],
       [machine, cpu, accelerator],
@@ -33,13 +34,13 @@ test('what differs between architectures and accelerators comes from the table',
 })
 
 test('the machine starts stopped and may reset, so that no event is missed and a reset is seen', () => {
-  const args = qemuArgs(SPEC)
+  const args = qemuArgs(SPEC, CONSOLE)
   assert.ok(args.includes('-S'))
   assert.ok(!args.includes('-no-reboot'))
 })
 
 test('what is given reaches QEMU as whole words', () => {
-  const args = qemuArgs(SPEC)
+  const args = qemuArgs(SPEC, CONSOLE)
   assert.equal(after(args, '-append'), 'console=ttyS0 quiet')
   assert.equal(after(args, '-initrd'), '/media/initramfs')
   assert.equal(after(args, '-m'), '512')
@@ -47,17 +48,17 @@ test('what is given reaches QEMU as whole words', () => {
   assert.match(args.join(' '), /virtio-net-pci,netdev=net,mac=52:54:00:77:00:01,romfile=/)
 })
 
-test('each machine has a port for commands, on the socket that it inherits', () => {
-  const text = qemuArgs(SPEC).join(' ')
+test('each machine has a port for commands, on a socket that it inherits', () => {
+  const text = qemuArgs(SPEC, CONSOLE).join(' ')
   assert.match(
     text,
-    /socket,id=exec,fd=5 -device virtio-serial-pci -device virtserialport,chardev=exec,name=org\.plasm\.exec/,
+    /socket,id=exec,fd=4 -device virtio-serial-pci -device virtserialport,chardev=exec,name=org\.plasm\.exec/,
   )
 })
 
 test('without initramfs and network there is neither', () => {
   const { initramfs: _, network: __, ...bare } = SPEC
-  const text = qemuArgs(bare).join(' ')
+  const text = qemuArgs(bare, CONSOLE).join(' ')
   assert.doesNotMatch(text, /-initrd|-netdev/)
 })
 
@@ -75,7 +76,7 @@ test('disks are virtio, in their order, and may be read-only', () => {
     { file: '/run/a,b', readOnly: false },
     { file: '/run/tools', readOnly: true },
   ]
-  const words = qemuArgs({ ...SPEC, disks }).join(' ')
+  const words = qemuArgs({ ...SPEC, disks }, CONSOLE).join(' ')
   assert.match(
     words,
     /-drive file=\/run\/a,,b,format=raw,if=none,id=disk0,cache=writeback,readonly=off -device virtio-blk-pci,drive=disk0/,
