@@ -1,7 +1,7 @@
 import type { Arch } from '../service/arch.ts'
 
-/** How a provider was found. */
-export type DiscoverySource = 'static' | 'mdns' | 'dht' | 'cache'
+/** How a provider was found. `known`: it was booted from before; `cache`: the set was on this machine's own disk. */
+export type DiscoverySource = 'static' | 'mdns' | 'dht' | 'known' | 'cache'
 
 /** How the boot set crossed kexec (DESIGN decision 5). */
 export type HandoverKind = 'carry' | 'disk' | 'refetch'

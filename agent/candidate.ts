@@ -2,7 +2,7 @@ import type { DiscoverySource } from './boot-record.ts'
 
 /** A place to ask, as discovery found it. What it claims about itself is only a claim (DESIGN decision 2). */
 export interface Candidate {
-  /** Base URL without a trailing slash. */
+  /** Base URL without a trailing slash. Its host is a name where only `reach` can be connected to. */
   readonly url: string
   readonly source: DiscoverySource
   readonly name: string | null
@@ -10,6 +10,16 @@ export interface Candidate {
   readonly generation: number | null
   /** As advertised: a provider that says itself that it has nothing newer need not be asked whether it has (find-newer.ts). */
   readonly sequence?: number
+  readonly version?: string
+  /** Transfers that it says are running. */
+  readonly load?: number
+  /** First hex digits of the manifest digest that it says it serves. */
+  readonly set?: string
+  readonly peerId?: string
+  /** To be connected to instead of the URL's host: `fe80::1%eth0`, which a URL cannot carry (RFC 6874 is not in WHATWG's). */
+  readonly reach?: string
+  /** Whether it is on a link of this machine; absent: not known. */
+  readonly onLink?: boolean
 }
 
 /** A place that discovery found and will not ask, with the reason in words. */

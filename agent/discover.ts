@@ -1,11 +1,11 @@
-import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PlasmError } from '../service/errors.ts'
-import { browseLinks } from '../service/mdns-browse.ts'
 import { ownAddresses } from '../service/own-addresses.ts'
 import { type Candidate, type RejectedCandidate, settledAt } from './candidate.ts'
 import type { AgentConfig } from './config.ts'
-import { judgeInstance } from './judge-instance.ts'
+import type { Source } from './source.ts'
+import { linkProviders } from './source-mdns.ts'
+import { namedProvider } from './source-static.ts'
 
 export interface DiscoverOptions {
   /** How long to look for the first candidate. */
@@ -16,7 +16,6 @@ export interface DiscoverOptions {
 
 export const DISCOVERY: DiscoverOptions = { deadlineMs: 10_000, addresses: ownAddresses }
 const TICK_MS = 25
-const STATIC_RETRY_MS = 200
 
 /**
  * Looks for providers in every way at once: `phase.provider=` and mDNS. The first answer starts a short settling time, so
@@ -48,10 +47,7 @@ export async function discover(
     }
     onFound(candidate)
   }
-  const searches = [
-    browseLinks(addresses, (instance) => consider(judgeInstance(instance, config, addresses())), stop.signal),
-    ...config.providers.map((url) => waitFor(url, consider, stop.signal)),
-  ]
+  const searches = sourcesOf(config, addresses).map((look) => look(consider, stop.signal))
   try {
     for (;;) {
       const now = performance.now()
@@ -68,29 +64,11 @@ export async function discover(
   }
 }
 
-/** A named provider is a candidate once something listens there: at first there may be no network yet. */
-async function waitFor(url: string, consider: (candidate: Candidate) => void, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    if (await listens(url, signal)) {
-      consider({ url, source: 'static', name: null, generation: null })
-      return
-    }
-    await sleep(STATIC_RETRY_MS, undefined, { signal }).catch(() => {})
-  }
-}
-
-function listens(url: string, signal: AbortSignal): Promise<boolean> {
-  const { hostname, port } = new URL(url)
-  return new Promise((resolve) => {
-    const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80), timeout: 1_000, signal })
-    const end = (answer: boolean) => {
-      socket.destroy()
-      resolve(answer)
-    }
-    socket.once('connect', () => end(true))
-    socket.once('timeout', () => end(false))
-    socket.once('error', () => end(false))
-  })
+function sourcesOf(
+  config: Pick<AgentConfig, 'providers' | 'channel' | 'arch'>,
+  addresses: DiscoverOptions['addresses'],
+): readonly Source[] {
+  return [linkProviders(config, addresses), ...config.providers.map(namedProvider)]
 }
 
 function noProvider(
