@@ -4,6 +4,7 @@ import { EXIT } from '../service/errors.ts'
 import { versionLine } from '../service/version.ts'
 import { addBoot } from './cli/boot.ts'
 import { addComplete } from './cli/complete.ts'
+import { addDiscover } from './cli/discover.ts'
 import { addDoctor } from './cli/doctor.ts'
 import { addHandover } from './cli/handover.ts'
 import { addLogs } from './cli/logs.ts'
@@ -12,6 +13,7 @@ import { addStage } from './cli/stage.ts'
 import { addStatus } from './cli/status.ts'
 import { addUpdate } from './cli/update.ts'
 import { addVerify } from './cli/verify.ts'
+import { addWhy } from './cli/why.ts'
 
 const OVERVIEW = `
 A machine that booted from the network boots the next one: the agent fetches and verifies a boot set, carries it across
@@ -31,6 +33,8 @@ const COMMANDS: readonly AddCommand[] = [
   addServe,
   addStatus,
   addUpdate,
+  addDiscover,
+  addWhy,
   addDoctor,
   addLogs,
   addHandover,
