@@ -1,7 +1,8 @@
 import { Command, CommanderError } from 'commander'
 import { hostArch, parseArch } from '../service/arch.ts'
-import { asArgument } from '../service/cli-argument.ts'
+import { asArgument, checkOption } from '../service/cli-argument.ts'
 import { asPlasmError, EXIT } from '../service/errors.ts'
+import { checkPlasmdProgram } from '../service/plasmd-program.ts'
 import { versionLine } from '../service/version.ts'
 import { buildImages, IMAGES } from './build.ts'
 import { whileNoOtherBuilds } from './build-lock.ts'
@@ -60,6 +61,9 @@ function program(): Command {
     .option(...signKey)
     .action(async ({ trust, signKey, ...options }, command: Command) => {
       const given = trustOf(command, trust, signKey)
+      const { plasmd, arch } = options
+      // A wrong name need not wait for another build to end.
+      if (plasmd !== undefined) await checkOption(command, '--plasmd <file>', () => checkPlasmdProgram(plasmd, arch))
       await whileNoOtherBuilds(() => buildImages({ locked: undefined, ...options, ...given }))
     })
   images

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { AddCommand } from '../../service/add-command.ts'
+import { checkOption } from '../../service/cli-argument.ts'
 import type { ChainOptions } from '../chain-spec.ts'
 import { DISK } from './disk-option.ts'
 import { ARCH, DEFAULT_MEMORY, MEMORY, rootfsOption, whole } from './options.ts'
@@ -63,6 +64,11 @@ export const addChain: AddCommand = (program, done) => {
         command.error(
           'error: --unsigned goes with --rootfs none: what takes unsigned sets is a part of the initramfs alone',
         )
+      }
+      const { plasmd, arch } = options
+      if (plasmd !== undefined) {
+        const { checkPlasmdProgram } = await import('../../service/plasmd-program.ts')
+        await checkOption(command, '--plasmd <file>', () => checkPlasmdProgram(plasmd, arch))
       }
       const { chainCommand } = await import('../chain-command.ts')
       done(await chainCommand({ ...options, memoryMiB: memory ?? DEFAULT_MEMORY[options.rootfs] }, json))
