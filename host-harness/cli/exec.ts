@@ -14,7 +14,8 @@ Examples:
   plasm-harness exec vm2 -- sh -c 'ps; df -h; dmesg | tail'
   plasm-harness exec vm1 --timeout 5 -- cat /proc/cmdline
 
-Exit code: the command's own; 255 when it could not be run or did not end in time.`
+Exit code: the command's own; 255 when it could not be run or did not end in time; 2 also for wrong
+usage of exec itself.`
 
 export const addExec: AddCommand = (program, done) => {
   program

@@ -63,6 +63,12 @@ for (const [file, says] of UNFIT) {
   })
 }
 
+test('exec without a command is wrong usage, as in every program here', async () => {
+  const { exitCode, stderr } = await execa(process.execPath, [CLI, 'exec', 'vm1'], { reject: false, stdin: 'ignore' })
+  assert.equal(exitCode, 2)
+  assert.match(stderr, /missing required argument 'command'/)
+})
+
 test('a failure is one JSON object too, the last line of stdout', async () => {
   const { exitCode, stdout, stderr } = await chain('--generations', '20', '--memory', '65536', '--json')
   assert.equal(exitCode, 1)
