@@ -20,7 +20,7 @@ export const SERVE_STEPS = ['config', 'adopt', 'provider', 'self-check', 'advert
 /** Off the way to ready: taken only when the stored set is lost. */
 export const MENDING_STEPS = ['refetch'] as const
 
-/** Beside `watch`: taken when a newer set is there (updates.ts). */
+/** Beside `watch`: taken when a newer set is there (fetch-newer.ts). */
 export const UPDATE_STEPS = ['update'] as const
 
 export type Stage = 'fetch' | 'serve'

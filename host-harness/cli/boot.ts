@@ -1,22 +1,23 @@
 import type { AddCommand } from '../../service/add-command.ts'
 import type { Arch } from '../../service/arch.ts'
 import type { Rootfs } from '../rootfs.ts'
-import { DISK } from './disk-option.ts'
-import { ARCH, DEFAULT_MEMORY, MEMORY, rootfsOption } from './options.ts'
+import { diskOption } from './disk-option.ts'
+import { ARCH, DEFAULT_MEMORY, memoryOption, rootfsOption } from './options.ts'
 
 const HELP = `
-What happens: as in a chain of one. The machine boots from the boot media, discovers an origin that serves a release of this
-run, fetches, kexecs and becomes a provider; this terminal is its console meanwhile, with a root shell once it serves. It
-stays up until you leave the console with Ctrl-], and is then stopped. Where standard input is no terminal nothing is typed,
-and Ctrl-C stops it.
+What happens: as in a chain of one. The machine boots from the boot media, discovers an origin
+that serves a release of this run, fetches, kexecs and becomes a provider; this terminal is its
+console meanwhile, with a root shell once it serves. It stays up until you leave the console with
+Ctrl-], and is then stopped. Where standard input is no terminal nothing is typed, and Ctrl-C
+stops it.
 
 Examples:
-  plasm-harness boot                                      look at a machine from its firmware on
-  plasm-harness boot --rootfs minimal                     with a rootfs that the set brings
-  plasm-harness boot --disk 2G                            with a disk, which holds what it boots from
-  plasm-harness boot --memory 160                         see what a machine says that is too small
-  plasm-harness boot --parameters "phase.mode=private"    with words of your own on the kernel command line
-  plasm-harness exec vm1 -- plasm-agent status            from another terminal, while it is up
+  plasm-harness boot                              look at a machine from its firmware on
+  plasm-harness boot --rootfs minimal             with a rootfs that the set brings
+  plasm-harness boot --disk 2G                    with a disk, which holds what it boots from
+  plasm-harness boot --memory 160                 see what a machine says that is too small
+  plasm-harness boot -P "phase.mode=private"      with words of your own on its kernel command line
+  plasm-harness exec vm1 -- plasm-agent status    from another terminal, while it is up
 
 Exit codes: 0 it was up and was left, 1 it did not start, 2 wrong usage.`
 
@@ -34,9 +35,9 @@ export const addBoot: AddCommand = (program, done) => {
     .command('boot')
     .description('boot one machine and attach this terminal to its console')
     .option(...ARCH)
-    .option(...MEMORY)
+    .option(...memoryOption('the machine'))
     .addOption(rootfsOption())
-    .option(...DISK)
+    .option(...diskOption('the machine'))
     .option('-P, --parameters <words>', 'further words of its kernel command line', '')
     .option('--no-shell', 'without a root shell on its console (phase.shell)')
     .addHelpText('after', HELP)

@@ -86,7 +86,14 @@ test('the proof says who booted from whom, and by what bytes', () => {
   assert.match(text, /^booted from +origin \(192\.168\.77\.2:8080\)$/m)
   assert.match(text, /^bytes from it +54,269,387$/m)
   assert.match(text, /^kernel banners \/ resets +2 \/ 0$/m)
+  assert.match(text, /^system +minimal$/m)
+  assert.match(text, /^plasmd restarted by +agent$/m)
   assert.match(text, /^proven: vm1 from origin \(1 machine, x86_64, tcg/m)
+})
+
+test('without a rootfs the initramfs is the system', () => {
+  const text = proofView({ ...RESULT, rootfs: 'none', generations: [{ ...VM1, rootfs: 'none' }] })
+  assert.match(text, /^system +none \(initramfs\)$/m)
 })
 
 test('a failure says what, where and what to do', () => {
