@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import type { AddCommand } from '../../service/add-command.ts'
 import type { ChainOptions } from '../chain-spec.ts'
 import { DISK } from './disk-option.ts'
+import { checkDiscovery, discoveryOption, networkOption } from './network-options.ts'
 import { ARCH, DEFAULT_MEMORY, MEMORY, rootfsOption, whole } from './options.ts'
 
 const MAX_GENERATIONS = 20
@@ -13,12 +14,14 @@ becomes a provider; once it is ready vm2 is started, and so on. Then everything 
 
 What is proven, for each machine, from outside: two kernels on one console and no reset between them (kexec); the nonce that
 only the published set holds; the rootfs that init switches to; the bridge's byte counters for each pair of machines; the set it serves, downloaded and
-compared; two boot ids. A missing piece fails the run and is named.
+compared; two boot ids; that the network kept apart what --network and --discovery say. A missing piece fails the run and is named.
 
 Examples:
   plasm-harness chain                                     two machines, each booted from the one before
   plasm-harness chain --generations 3 --providers last    only the newest machine is left to boot from
   plasm-harness chain --arch arm64 --json                 the result as one JSON object, the last line of stdout
+  plasm-harness chain --network routed --discovery dht    each machine on a segment of its own: no multicast reaches it
+  plasm-harness chain --network isolated-origin           nothing passes between the origin and vm2 or later ones
   plasm-harness chain --plasmd ./plasmd                   the machines serve by that program (docs/concept.md)
   plasm-harness chain --rootfs minimal                    the machines switch to a rootfs that the set brings
   plasm-harness chain --disk 2G                           the sets cross kexec on a disk of each machine, not in memory
@@ -45,6 +48,8 @@ export const addChain: AddCommand = (program, done) => {
         .choices(['all', 'last'])
         .default('all'),
     )
+    .addOption(networkOption())
+    .addOption(discoveryOption())
     .option(
       '--unsigned',
       'for tests: publish without a signature, and boot images that take unsigned sets; without --rootfs',
@@ -55,6 +60,7 @@ export const addChain: AddCommand = (program, done) => {
     .option('--keep', 'leave the machines up after the result, until Ctrl-C', false)
     .addHelpText('after', HELP)
     .action(async ({ memory, json, ...options }: Flags, command: Command) => {
+      checkDiscovery(command, options.network, options.discovery)
       // An unsigned set is known by its manifest's bytes, and such a server writes a manifest of its own.
       if (options.plasmd !== undefined && options.unsigned) {
         command.error('error: --plasmd needs a signed set: a foreign plasmd hands no unsigned manifest on')

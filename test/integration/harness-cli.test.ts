@@ -17,6 +17,10 @@ const WRONG: ReadonlyArray<readonly [args: readonly string[], says: RegExp]> = [
   [['--plasmd', './plasmd', '--unsigned'], /--plasmd needs a signed set/],
   [['--rootfs', 'alpine'], /Allowed choices are none, minimal/],
   [['--rootfs', 'minimal', '--unsigned'], /--unsigned goes with --rootfs none/],
+  [['--network', 'star'], /Allowed choices are lan, routed, isolated-origin/],
+  [['--discovery', 'dns'], /Allowed choices are mdns, dht, static, auto/],
+  [['--network', 'routed', '--discovery', 'mdns'], /mDNS does not cross routers: .* dht, static or auto/],
+  [['--network', 'routed'], /mDNS does not cross routers/],
   [['vm1'], /too many arguments/],
 ]
 
@@ -37,6 +41,7 @@ test('a failure is one JSON object too, the last line of stdout', async () => {
     { ...rest, arch: null },
     {
       ...{ ok: false, arch: null, accel: null, setBytes: 0, plasmd: 'own', rootfs: 'none', serviceManager: null },
+      ...{ network: 'lan', discovery: 'mdns' },
       ...{ lineageVerified: false, generations: [] },
     },
   )
