@@ -20,13 +20,13 @@ export interface Middle {
 /** @throws PlasmError `network-failed` */
 export async function createMiddle(network: NetworkKind): Promise<Middle> {
   await ip('link set lo up')
-  return network === 'routed' ? createRouter() : createBridge()
+  return network === 'routed' ? createRouter() : createBridge(network)
 }
 
 /** One bridge, carrying the harness's own address; what participants send each other passes its forward hook. */
-async function createBridge(): Promise<Middle> {
-  // A way round the bridge that no participant asks for; a new namespace takes the value from the host.
-  await setIpForward('0')
+async function createBridge(network: NetworkKind): Promise<Middle> {
+  // No way round what the bridge drops; a new namespace takes the value from the host.
+  if (network === 'isolated-origin') await setIpForward('0')
   // Snooping forwards multicast only to ports that a querier has asked, and there is none here: mDNS would not pass.
   await ip(`link add ${BRIDGE} type bridge mcast_snooping 0 stp_state 0 forward_delay 0`)
   await ip(`address add ${HARNESS_ADDRESS}/${PREFIX_LENGTH} dev ${BRIDGE}`)

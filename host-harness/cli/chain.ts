@@ -65,6 +65,9 @@ export const addChain: AddCommand = (program, done) => {
       if (options.plasmd !== undefined && options.unsigned) {
         command.error('error: --plasmd needs a signed set: a foreign plasmd hands no unsigned manifest on')
       }
+      if (options.plasmd !== undefined && options.discovery === 'static') {
+        command.error('error: --plasmd goes without --discovery static: a foreign plasmd does not say its generation')
+      }
       if (options.unsigned && options.rootfs !== 'none') {
         command.error(
           'error: --unsigned goes with --rootfs none: what takes unsigned sets is a part of the initramfs alone',

@@ -15,6 +15,7 @@ const WRONG: ReadonlyArray<readonly [args: readonly string[], says: RegExp]> = [
   [['--providers', 'some'], /Allowed choices are all, last/],
   [['--generation'], /unknown option/],
   [['--plasmd', './plasmd', '--unsigned'], /--plasmd needs a signed set/],
+  [['--plasmd', './plasmd', '--discovery', 'static'], /--plasmd goes without --discovery static/],
   [['--rootfs', 'alpine'], /Allowed choices are none, minimal/],
   [['--rootfs', 'minimal', '--unsigned'], /--unsigned goes with --rootfs none/],
   [['--network', 'star'], /Allowed choices are lan, routed, isolated-origin/],
