@@ -1,5 +1,6 @@
 import type { NetworkEvidence } from './counters.ts'
 import type { ChainResult, Generation } from './result.ts'
+import type { Seconds } from './seconds.ts'
 
 const MACHINES_ABREAST = 5
 
@@ -13,6 +14,9 @@ const counted =
   (first: 'multicastHeard' | 'mdnsCrossed' | 'originBytes', second: keyof NetworkEvidence) =>
   ({ evidence: { network } }: Generation) =>
     `${count(network[first])} / ${count(network[second])}`
+
+const discovery = ({ discovery: all, looking }: Seconds) =>
+  all === null || looking === null ? 'not told' : `${all.toFixed(1)}, ${looking.toFixed(1)} of it looking`
 
 const ROWS: readonly Row[] = [
   ['', ({ machine }) => machine],
@@ -39,7 +43,7 @@ const ROWS: readonly Row[] = [
   ['seconds to ready', ({ seconds }) => seconds.total.toFixed(1)],
   ['  firmware and kernel load', ({ seconds }) => seconds.firmware.toFixed(1)],
   ['  fetch stage', ({ seconds }) => seconds.fetchStage.toFixed(1)],
-  ['    network up to provider', ({ seconds }) => seconds.discovery?.toFixed(1) ?? 'not told'],
+  ['    network up to provider', ({ seconds }) => discovery(seconds)],
   ['  kexec', ({ seconds }) => seconds.kexec.toFixed(1)],
   ['  serve stage', ({ seconds }) => seconds.serveStage.toFixed(1)],
   ['lowest free memory', ({ memory }) => `${memory.lowestAvailableMiB} of ${memory.totalMiB} MiB`],

@@ -36,6 +36,7 @@ const generation = v.strictObject({
     kexec: seconds,
     serveStage: seconds,
     discovery: v.nullable(seconds),
+    looking: v.nullable(seconds),
   }),
   memory: v.strictObject({ totalMiB: positive, lowestAvailableMiB: positive }),
   evidence: v.strictObject({

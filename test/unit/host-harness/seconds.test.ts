@@ -12,7 +12,7 @@ test('the parts sum to the total to the tenth, wherever the marks fall', () => {
       ready: 40_000 + shift * 17.7,
       discovery: null,
     }
-    const { total, discovery: _, ...parts } = secondsOf(marks)
+    const { total, discovery: _, looking: __, ...parts } = secondsOf(marks)
     const tenths = Object.values(parts).map((seconds) => Math.round(seconds * 10))
     assert.equal(
       tenths.reduce((sum, part) => sum + part, 0),
@@ -28,15 +28,23 @@ const candidate = { type: 'candidate', url: 'http://192.168.77.2:8080', source: 
 test('discovery takes from the network to the first provider that is chosen', () => {
   const marks = discoveryMarks([
     { uptime: 2.5, event: { type: 'network-up', addresses: ['192.168.77.11'], uptime: 2.1 } },
+    { uptime: 2.7, event: { type: 'step-started', stage: 'fetch', step: 'discover' } },
     { uptime: 2.9, event: { ...candidate, verdict: 'found' } },
     { uptime: 3.4, event: { ...candidate, verdict: 'chosen' } },
     { uptime: 7.4, event: { ...candidate, verdict: 'chosen' } },
   ])
-  assert.deepEqual(marks, { networkUp: 2.1, chosen: 3.4 })
-  assert.equal(secondsOf({ ...MARKS, discovery: marks }).discovery, 1.3)
+  assert.deepEqual(marks, { networkUp: 2.1, looked: 2.7, chosen: 3.4 })
+  const { discovery, looking } = secondsOf({ ...MARKS, discovery: marks })
+  assert.deepEqual([discovery, looking], [1.3, 0.7])
 })
 
 test('a machine that did not say when its network was up leaves it open', () => {
   assert.equal(discoveryMarks([{ uptime: 3.4, event: { ...candidate, verdict: 'chosen' } }]), null)
-  assert.equal(secondsOf({ ...MARKS, discovery: null }).discovery, null)
+  const { discovery, looking } = secondsOf({ ...MARKS, discovery: null })
+  assert.deepEqual([discovery, looking], [null, null])
+})
+
+test('an agent that looks before there is a network looks from then', () => {
+  const { discovery, looking } = secondsOf({ ...MARKS, discovery: { networkUp: 3, looked: 2, chosen: 4.2 } })
+  assert.deepEqual([discovery, looking], [1.2, 1.2])
 })

@@ -17,7 +17,7 @@ const VM1: Generation = {
   handover: 'carry',
   ...{ rootfs: 'minimal', serviceManager: 'agent' },
   ...{ signed: false, peerId: `12D3KooW${'A'.repeat(44)}`, provenBy: 'receipt' },
-  seconds: { total: 30, firmware: 1.2, fetchStage: 12.8, kexec: 1, serveStage: 15, discovery: 1.4 },
+  seconds: { total: 30, firmware: 1.2, fetchStage: 12.8, kexec: 1, serveStage: 15, discovery: 1.4, looking: 0.9 },
   memory: { totalMiB: 469, lowestAvailableMiB: 279 },
   evidence: {
     ...{
@@ -91,7 +91,7 @@ test('the proof says who booted from whom, and by what bytes', () => {
   assert.match(text, /^bytes from it +54,269,387$/m)
   assert.match(text, /^kernel banners \/ resets +2 \/ 0$/m)
   assert.match(text, /^proven: vm1 from origin \(1 machine, x86_64, tcg, network lan, discovery mdns/m)
-  assert.match(text, /^ +network up to provider +1\.4$/m)
+  assert.match(text, /^ +network up to provider +1\.4, 0\.9 of it looking$/m)
   assert.match(text, /^mDNS passed \/ dropped +12 \/ 0$/m)
 })
 
