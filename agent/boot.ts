@@ -18,6 +18,7 @@ import { createLateSink } from './late-sink.ts'
 import { machineKey } from './machine-key.ts'
 import { readBootId } from './make-record.ts'
 import { watchMemory } from './memory.ts'
+import { tellNetworkUp } from './network-up.ts'
 import { rank } from './rank.ts'
 import { loadReceipts } from './request-receipt.ts'
 import { settleTrial } from './settle-trial.ts'
@@ -49,6 +50,7 @@ export async function boot(parts: BootParts): Promise<number> {
   if (!told) return EXIT.badConfig
   const reporter = parts.openReporter(told.config, told.key.peerId)
   late.attach(reporter.sink)
+  void tellNetworkUp(runner.emit, { signal: parts.signal })
   await settle(told.config, parts).catch((thrown) => console.error(`plasm-agent: ${asPlasmError(thrown).message}`))
   const workbench = createWorkbench(parts.scratchDirectory ?? SCRATCH_DIRECTORY)
   const memory = watchMemory()

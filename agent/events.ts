@@ -49,6 +49,13 @@ export type AgentEvent =
       readonly provider?: string
     }
   | {
+      /** The fetch stage has an IPv4 address. */
+      readonly type: 'network-up'
+      readonly addresses: readonly string[]
+      /** Seconds since this kernel started: when DHCP answered, where that is written down, else when the agent saw it. */
+      readonly uptime: number
+    }
+  | {
       readonly type: 'candidate'
       readonly url: string
       readonly source: DiscoverySource

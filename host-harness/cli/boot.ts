@@ -1,7 +1,10 @@
+import type { Command } from 'commander'
 import type { AddCommand } from '../../service/add-command.ts'
 import type { Arch } from '../../service/arch.ts'
 import type { Rootfs } from '../rootfs.ts'
+import type { Discovery, NetworkKind } from '../topology.ts'
 import { diskOption } from './disk-option.ts'
+import { checkDiscovery, discoveryOption, networkOption } from './network-options.ts'
 import { ARCH, DEFAULT_MEMORY, memoryOption, rootfsOption } from './options.ts'
 
 const HELP = `
@@ -26,6 +29,8 @@ interface Flags {
   readonly memory?: number
   readonly rootfs: Rootfs
   readonly disk?: number
+  readonly network: NetworkKind
+  readonly discovery: Discovery
   readonly parameters: string
   readonly shell: boolean
 }
@@ -38,12 +43,16 @@ export const addBoot: AddCommand = (program, done) => {
     .option(...memoryOption('the machine'))
     .addOption(rootfsOption())
     .option(...diskOption('the machine'))
+    .addOption(networkOption())
+    .addOption(discoveryOption())
     .option('-P, --parameters <words>', 'further words of its kernel command line', '')
     .option('--no-shell', 'without a root shell on its console (phase.shell)')
     .addHelpText('after', HELP)
-    .action(async ({ arch, memory, rootfs, disk, parameters, shell }: Flags) => {
+    .action(async ({ memory, parameters, shell, ...options }: Flags, command: Command) => {
+      checkDiscovery(command, options.network, options.discovery)
       const { bootCommand } = await import('../boot-command.ts')
       const words = [...(shell ? ['phase.shell'] : []), ...parameters.split(/\s+/).filter(Boolean)]
-      done(await bootCommand({ arch, memoryMiB: memory ?? DEFAULT_MEMORY[rootfs], rootfs, disk, parameters: words }))
+      const memoryMiB = memory ?? DEFAULT_MEMORY[options.rootfs]
+      done(await bootCommand({ ...options, memoryMiB, parameters: words }))
     })
 }

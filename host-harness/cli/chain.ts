@@ -3,6 +3,7 @@ import type { AddCommand } from '../../service/add-command.ts'
 import { checkOption } from '../../service/cli-argument.ts'
 import type { ChainOptions } from '../chain-spec.ts'
 import { diskOption } from './disk-option.ts'
+import { checkDiscovery, discoveryOption, networkOption } from './network-options.ts'
 import { ARCH, DEFAULT_MEMORY, memoryOption, rootfsOption, whole } from './options.ts'
 
 const MAX_GENERATIONS = 20
@@ -15,13 +16,17 @@ started, and so on. Then everything is stopped.
 
 What is proven, for each machine, from outside: two kernels on one console and no reset between
 them (kexec); the nonce that only the published set holds; the rootfs that init switches to; the
-bridge's byte counters for each pair of machines; the set it serves, downloaded and compared; two
-boot ids. A missing piece fails the run and is named.
+network's byte counters for each pair of machines; the set it serves, downloaded and compared; two
+boot ids; that the network kept apart what --network and --discovery say. A missing piece fails the
+run and is named.
 
 Examples:
   plasm-harness chain                            two machines, each booted from the one before
   plasm-harness chain -g 3 --providers last      only the newest machine is left to boot from
   plasm-harness chain --arch arm64 --json        the result as one JSON object, stdout's last line
+  plasm-harness chain -n routed -d dht           each machine on a segment of its own: no multicast
+                                                 reaches it
+  plasm-harness chain -n isolated-origin         nothing passes between the origin and vm2 or later
   plasm-harness chain --plasmd ./plasmd          the machines serve by that program
                                                  (docs/concept.md)
   plasm-harness chain --rootfs minimal           they switch to a rootfs that the set brings
@@ -51,6 +56,8 @@ export const addChain: AddCommand = (program, done) => {
         .choices(['all', 'last'])
         .default('all'),
     )
+    .addOption(networkOption())
+    .addOption(discoveryOption())
     .option(
       '--unsigned',
       'for tests: publish without a signature, and boot images that take unsigned sets; without --rootfs',
@@ -61,9 +68,13 @@ export const addChain: AddCommand = (program, done) => {
     .option('--keep', 'leave the machines up after the result, until Ctrl-C', false)
     .addHelpText('after', HELP)
     .action(async ({ memory, json, ...options }: Flags, command: Command) => {
+      checkDiscovery(command, options.network, options.discovery)
       // An unsigned set is known by its manifest's bytes, and such a server writes a manifest of its own.
       if (options.plasmd !== undefined && options.unsigned) {
         command.error('error: --plasmd needs a signed set: a foreign plasmd hands no unsigned manifest on')
+      }
+      if (options.plasmd !== undefined && options.discovery === 'static') {
+        command.error('error: --plasmd goes without --discovery static: a foreign plasmd does not say its generation')
       }
       if (options.unsigned && options.rootfs !== 'none') {
         command.error(

@@ -19,8 +19,13 @@ const WRONG: ReadonlyArray<readonly [args: readonly string[], says: RegExp]> = [
   [['--providers', 'some'], /Allowed choices are all, last/],
   [['--generation'], /unknown option/],
   [['--plasmd', './plasmd', '--unsigned'], /--plasmd needs a signed set/],
+  [['--plasmd', './plasmd', '--discovery', 'static'], /--plasmd goes without --discovery static/],
   [['--rootfs', 'alpine'], /Allowed choices are none, minimal/],
   [['--rootfs', 'minimal', '--unsigned'], /--unsigned goes with --rootfs none/],
+  [['--network', 'star'], /Allowed choices are lan, routed, isolated-origin/],
+  [['--discovery', 'dns'], /Allowed choices are mdns, dht, static, auto/],
+  [['--network', 'routed', '--discovery', 'mdns'], /mDNS does not cross routers: .* dht, static or auto/],
+  [['--network', 'routed'], /mDNS does not cross routers/],
   [['vm1'], /too many arguments/],
 ]
 
@@ -77,6 +82,7 @@ test('a failure is one JSON object too, the last line of stdout', async () => {
     { ...rest, arch: null },
     {
       ...{ ok: false, arch: null, accel: null, setBytes: 0, plasmd: 'own', rootfs: 'none', serviceManager: null },
+      ...{ network: 'lan', discovery: 'mdns' },
       ...{ lineageVerified: false, generations: [] },
     },
   )
