@@ -4,6 +4,7 @@ import { ownAddresses } from '../service/own-addresses.ts'
 import { type Candidate, type RejectedCandidate, settledAt } from './candidate.ts'
 import type { AgentConfig } from './config.ts'
 import type { Source } from './source.ts'
+import { type DhtSource, dhtProviders } from './source-dht.ts'
 import { linkProviders } from './source-mdns.ts'
 import { namedProvider } from './source-static.ts'
 
@@ -14,18 +15,21 @@ export interface DiscoverOptions {
   readonly addresses: () => ReadonlySet<string>
 }
 
+/** What of the configuration says where to look, and for what. */
+export type Sought = Pick<AgentConfig, 'mode' | 'providers' | 'bootstrap' | 'channel' | 'arch'>
+
 export const DISCOVERY: DiscoverOptions = { deadlineMs: 10_000, addresses: ownAddresses }
 const TICK_MS = 25
 
 /**
- * Looks for providers in every way at once: `phase.provider=` and mDNS. The first answer starts a short settling time, so
+ * Looks for providers in every way at once: `phase.provider=`, mDNS and, in mode internet, the DHT. The first answer starts a short settling time, so
  * that a booted machine that answers a moment later is known before the origin is taken.
  * @param onFound told of every candidate, and of every rejection with its reason, as they come
  * @returns at least one candidate
  * @throws PlasmError `no-provider` (facts: `deadlineMs`, `rejected`)
  */
 export async function discover(
-  config: Pick<AgentConfig, 'providers' | 'channel' | 'arch'>,
+  config: Sought,
   onFound: (found: Candidate | RejectedCandidate) => void,
   { deadlineMs, addresses }: DiscoverOptions = DISCOVERY,
 ): Promise<readonly Candidate[]> {
@@ -33,8 +37,10 @@ export async function discover(
   const startedAt = performance.now()
   const found = new Map<string, Candidate & { readonly at: number }>()
   const rejected = new Map<string, string>()
+  const dht = config.mode === 'internet' ? dhtProviders(config, addresses) : undefined
   const consider = (candidate: Candidate | RejectedCandidate) => {
     const { url } = candidate
+    if (candidate.dht) dht?.neighbour(candidate.dht.host, candidate.dht.port)
     if ('reason' in candidate) {
       if (rejected.get(url) === candidate.reason) return
       rejected.set(url, candidate.reason)
@@ -47,7 +53,7 @@ export async function discover(
     }
     onFound(candidate)
   }
-  const searches = sourcesOf(config, addresses).map((look) => look(consider, stop.signal))
+  const searches = sourcesOf(config, addresses, dht).map((look) => look(consider, stop.signal))
   try {
     for (;;) {
       const now = performance.now()
@@ -65,14 +71,15 @@ export async function discover(
 }
 
 function sourcesOf(
-  config: Pick<AgentConfig, 'providers' | 'channel' | 'arch'>,
+  config: Sought,
   addresses: DiscoverOptions['addresses'],
+  dht: DhtSource | undefined,
 ): readonly Source[] {
-  return [linkProviders(config, addresses), ...config.providers.map(namedProvider)]
+  return [linkProviders(config, addresses), ...(dht ? [dht.look] : []), ...config.providers.map(namedProvider)]
 }
 
 function noProvider(
-  { providers, channel, arch }: Pick<AgentConfig, 'providers' | 'channel' | 'arch'>,
+  { providers, channel, arch }: Sought,
   deadlineMs: number,
   rejected: ReadonlyMap<string, string>,
   own: ReadonlySet<string>,

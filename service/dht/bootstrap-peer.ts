@@ -53,7 +53,8 @@ export function bootstrapPeers(parameter: string, texts: readonly string[]): rea
   const wrong = given.find((text) => parseBootstrapPeer(text) === undefined)
   const value = given.length > MAX_BOOTSTRAP_PEERS ? given.join(',') : wrong
   if (value === undefined) return given
-  const problem = wrong === undefined ? `names more than ${MAX_BOOTSTRAP_PEERS} peers` : `"${wrong}" is no bootstrap peer`
+  const problem =
+    wrong === undefined ? `names more than ${MAX_BOOTSTRAP_PEERS} peers` : `"${wrong}" is no bootstrap peer`
   throw new PlasmError('config-invalid', `${parameter}: ${problem}`, {
     facts: { parameter, value },
     hint: `write ${parameter}=/ip4/192.0.2.1/tcp/${DHT_PORT}, with /p2p/<peer id> behind it where you know it, or 192.0.2.1:${DHT_PORT}, or /dnsaddr/example.org`,

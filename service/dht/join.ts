@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { type BootstrapAddress, type BootstrapPeer, MAX_BOOTSTRAP_PEERS } from './bootstrap-peer.ts'
 import type { Libp2pNode } from './libp2p-node.ts'
-import { resolveBootstrap, SYSTEM_DNS, type Dns } from './resolve-bootstrap.ts'
+import { type Dns, resolveBootstrap, SYSTEM_DNS } from './resolve-bootstrap.ts'
 
 /** At first the network may only be coming up; a bootstrap peer may come back after hours. */
 const RETRY_FIRST_MS = 250

@@ -1,6 +1,6 @@
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
-import { kadDHT, passthroughMapper } from '@libp2p/kad-dht'
+import { type KadDHTComponents, kadDHT, passthroughMapper, type SingleKadDHT } from '@libp2p/kad-dht'
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
@@ -10,13 +10,11 @@ import type { NodeKey } from '../node-key.ts'
 import { boundedDatastore } from './bounded-datastore.ts'
 import { KEY_NAMESPACE, parseRecordKey } from './keys.ts'
 import { acceptProviderKeys } from './provider-keys.ts'
+import { RECORD_TTL_SECONDS, VALUE_MAX_BYTES } from './value-record.ts'
 
 /** INTEROP: discovery. */
 const PROTOCOL = '/ipfs/kad/1.0.0'
-/** Our own records have some 300 bytes. */
-export const VALUE_MAX_BYTES = 4096
-/** Records live so long unless they are put again (INTEROP: discovery). */
-export const RECORD_TTL_MS = 3600_000
+const RECORD_TTL_MS = RECORD_TTL_SECONDS * 1000
 const CLEAN_UP_EVERY_MS = 900_000
 /** A guest has 512 MiB: at most so many connections, with windows that do not grow (4 MiB together when all of them are used). */
 const MAX_CONNECTIONS = { server: 64, client: 32 }
@@ -43,10 +41,11 @@ export type Libp2pNode = Awaited<ReturnType<typeof startLibp2p>>
  */
 export async function startLibp2p(key: NodeKey, listen: DhtListen | null) {
   const server = listen !== null
+  const records = boundedDatastore()
   const node = await createLibp2p({
     start: false,
     privateKey: await generateKeyPairFromSeed('Ed25519', key.seed),
-    datastore: boundedDatastore(),
+    datastore: records,
     addresses: {
       listen: server ? [`/${listen.host.includes(':') ? 'ip6' : 'ip4'}/${listen.host}/tcp/${listen.port}`] : [],
       announceFilter: withoutLoopback,
@@ -83,7 +82,8 @@ export async function startLibp2p(key: NodeKey, listen: DhtListen | null) {
         reprovide: { validity: RECORD_TTL_MS, threshold: 0, interval: CLEAN_UP_EVERY_MS },
         validators: { [KEY_NAMESPACE]: validate },
         selectors: { [KEY_NAMESPACE]: noneIsBest },
-      }),
+        // It is one, whatever its type says.
+      }) as (components: KadDHTComponents) => SingleKadDHT,
     },
   })
   acceptProviderKeys(node.services.dht)
@@ -93,7 +93,10 @@ export async function startLibp2p(key: NodeKey, listen: DhtListen | null) {
     await node.stop()
     throw thrown
   }
-  return node
+  return Object.assign(node, {
+    /** What this node stores, its own records among them. */
+    records,
+  })
 }
 
 /** What a node stores for others: values of a size that a record has. Whether they are true is for those who ask to find out. */

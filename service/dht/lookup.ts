@@ -1,5 +1,5 @@
 import type { PeerId } from '@libp2p/interface'
-import { SEVERAL_VALUES, type Libp2pNode } from './libp2p-node.ts'
+import { type Libp2pNode, SEVERAL_VALUES } from './libp2p-node.ts'
 import { providerKey } from './provider-keys.ts'
 
 /**

@@ -33,8 +33,13 @@ interface Message {
 
 /** The parts of kad-dht 16.4 that this reaches into; package.json pins the version. */
 interface Internals {
-  readonly providers: Record<'addProvider' | 'removeProvider' | 'getProviders', (key: CID, ...more: unknown[]) => unknown>
-  readonly rpc: { readonly handlers: Record<string, { handle(peer: unknown, message: Message): Promise<Message | undefined> }> }
+  readonly providers: Record<
+    'addProvider' | 'removeProvider' | 'getProviders',
+    (key: CID, ...more: unknown[]) => unknown
+  >
+  readonly rpc: {
+    readonly handlers: Record<string, { handle(peer: unknown, message: Message): Promise<Message | undefined> }>
+  }
   readonly peerRouting: {
     getClosestPeersOffline(key: Uint8Array): Promise<
       ReadonlyArray<{
