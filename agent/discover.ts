@@ -22,8 +22,8 @@ export const DISCOVERY: DiscoverOptions = { deadlineMs: 10_000, addresses: ownAd
 const TICK_MS = 25
 
 /**
- * Looks for providers in every way at once: `phase.provider=`, mDNS and, in mode internet, the DHT. The first answer starts a short settling time, so
- * that a booted machine that answers a moment later is known before the origin is taken.
+ * Looks for providers in every way at once: `phase.provider=`, mDNS and, in mode internet, the DHT. The first answer starts a
+ * short settling time, so that a booted machine that answers a moment later is known before the origin is taken.
  * @param onFound told of every candidate, and of every rejection with its reason, as they come
  * @returns at least one candidate
  * @throws PlasmError `no-provider` (facts: `deadlineMs`, `rejected`)

@@ -20,6 +20,7 @@ export interface DhtTiming {
 export const DHT_TIMING: DhtTiming = { headStartMs: 1_000, connectMs: 2_000, pauseMs: { first: 100, last: 5_000 } }
 const ADDRESS_LOOK_MS = 50
 const JOINED_LOOK_MS = 20
+const VALUES_WAIT_MS = 1_000
 /** Anybody can advertise many. */
 const MAX_NEIGHBOURS = 16
 /** Peers that are asked at once; each takes 3 s at most. */
@@ -87,29 +88,36 @@ async function lookAgainAndAgain(client: DhtClient, look: Look): Promise<void> {
   }
 }
 
-/** Every key, values and providers at the same time: one that is slow holds up no other. */
+/**
+ * Every key, values and providers at the same time: one that is slow holds up no other. A value says nothing but a URL, so the providers
+ * get a moment to say more before values count: with the first candidate discovery begins to settle.
+ */
 async function lookOnce(client: DhtClient, look: Look): Promise<void> {
   const { config, addresses, signal } = look
   const asked = new Set<string>()
   const once = (what: string) => !asked.has(what) && asked.add(what)
   const work: Promise<void>[] = []
+  const asks: Promise<void>[] = []
   let asking = 0
   const values = async (key: Uint8Array) => {
     for await (const value of client.values(key)) {
       if (once(Buffer.from(value).toString('latin1')))
-        work.push(tryFirst([judgeValue(value, config, addresses())], look))
+        work.push(tryFirst([judgeValue(value, config, addresses())], look, providersAsked))
     }
   }
   const providers = async (key: Uint8Array) => {
     for await (const peer of client.providers(key)) {
       if (!once(peer.peerId) || asking >= PEERS_AT_ONCE) continue
       asking += 1
-      work.push(askPeer(peer, look).finally(() => (asking -= 1)))
+      asks.push(askPeer(peer, look).finally(() => (asking -= 1)))
     }
   }
   const keys = recordKeys(config.channel, config.arch)
-  await Promise.all(keys.flatMap(({ bytes }) => [values(bytes), providers(bytes)]).map((one) => one.catch(() => {})))
-  await Promise.race([Promise.all(work), whenAborted(signal)])
+  const everywhere = (find: (key: Uint8Array) => Promise<void>) =>
+    Promise.all(keys.map(({ bytes }) => find(bytes).catch(() => {})))
+  const searched = everywhere(providers).then(() => Promise.all(asks))
+  const providersAsked = Promise.race([searched, pauseFor(VALUES_WAIT_MS, signal)])
+  await Promise.race([Promise.all([searched, everywhere(values).then(() => Promise.all(work))]), whenAborted(signal)])
 }
 
 async function askPeer(peer: FoundPeer, look: Look): Promise<void> {
@@ -124,13 +132,18 @@ async function askPeer(peer: FoundPeer, look: Look): Promise<void> {
   }
 }
 
-/** The first place that can be connected to is a candidate; those before it are told as rejected. */
+/**
+ * The first place that can be connected to is a candidate; those before it are told as rejected.
+ * @param after what to wait for before it counts
+ */
 async function tryFirst(
   places: ReadonlyArray<Candidate | RejectedCandidate>,
   { consider, timing, signal }: Look,
+  after?: Promise<unknown>,
 ): Promise<void> {
   for (const place of places) {
     const problem = 'reason' in place ? place.reason : await connectProblem(place.url, timing.connectMs, signal)
+    await after
     if (signal.aborted) return
     consider(problem === undefined ? place : { ...place, reason: problem })
     if (problem === undefined) return

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Logger } from 'pino'
 import { canonicalArch } from '../arch.ts'
 import { asPlasmError, PlasmError } from '../errors.ts'
 import type { NodeKey } from '../node-key.ts'
@@ -17,13 +16,19 @@ const RETRY_LAST_MS = 60_000
 /** What still runs at a stop is cut then. */
 const STOP_WITHIN_MS = 1_500
 
+/** As pino's, and no more of it: the agent's log has another form. */
+export interface DhtLog {
+  info(facts: Readonly<Record<string, unknown>>, message: string): void
+  warn(facts: Readonly<Record<string, unknown>>, message: string): void
+}
+
 export interface DhtAdvertised {
   readonly key: NodeKey
   readonly listen: DhtListen
   readonly bootstrap: readonly BootstrapPeer[]
   /** What is provided at the moment; none, and the node only takes part in the DHT. */
   readonly provided: () => Promise<readonly ProviderDocument[]>
-  readonly log: Pick<Logger, 'info' | 'warn'>
+  readonly log: DhtLog
   readonly timing?: PublishTiming
 }
 
