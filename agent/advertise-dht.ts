@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DhtLog } from '../service/dht/advertise.ts'
 import { parseBootstrapPeer } from '../service/dht/bootstrap-peer.ts'
+import { loadDht } from '../service/dht/load.ts'
 import { providerDocument } from '../service/dht/provider-document.ts'
 import { asPlasmError } from '../service/errors.ts'
 import type { NodeKey } from '../service/node-key.ts'
@@ -37,7 +38,7 @@ export function advertiseInDht(service: DhtService): { stop(): Promise<void> } {
     return [providerDocument(set, { urls, machine, generation, load: await load(), peerId: key.peerId })]
   }
   const start = async () => {
-    const { advertiseByDht } = await import('../service/dht/advertise.ts')
+    const { advertiseByDht } = await loadDht()
     if (stopped) return undefined
     return advertiseByDht({
       key,

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type BootstrapPeer, parseBootstrapPeer } from '../service/dht/bootstrap-peer.ts'
 import type { DhtClient, FoundPeer } from '../service/dht/client.ts'
 import { recordKeys } from '../service/dht/keys.ts'
+import { loadDht } from '../service/dht/load.ts'
 import type { Candidate, RejectedCandidate } from './candidate.ts'
 import type { AgentConfig } from './config.ts'
 import { judgeDocument, judgeValue } from './judge-dht.ts'
@@ -48,7 +49,7 @@ export function dhtProviders(
   const look: Source = async (consider, signal) => {
     await headStart(addresses, timing.headStartMs, signal)
     if (signal.aborted) return
-    const { openDhtClient } = await import('../service/dht/client.ts')
+    const { openDhtClient } = await loadDht()
     if (signal.aborted) return
     client = await openDhtClient([...bootstrap, ...neighbours.values()], signal)
     try {

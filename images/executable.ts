@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { chmod, cp, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { build as bundle } from 'esbuild'
+import { join, resolve } from 'node:path'
+import { build as bundle, type Plugin } from 'esbuild'
 import { execa } from 'execa'
 import { type Arch, hostArch } from '../service/arch.ts'
 import { PlasmError } from '../service/errors.ts'
@@ -11,18 +11,29 @@ import type { PackageInput } from './inputs.ts'
 import { keepEnglishOnly } from './small-icu.ts'
 
 /**
- * The one executable (DESIGN decision 1): the sources as one CommonJS bundle, put into a stripped Node by pkg in SEA mode.
+ * The one executable (DESIGN decision 1): the sources as one CommonJS bundle, libp2p as another, put into a stripped Node by pkg in
+ * SEA mode.
  * @param sysroot where the Node of a foreign architecture finds its loader and libraries
  * @returns its path
  */
 export async function buildExecutable(arch: Arch, runtime: NodeRuntime, sysroot: string): Promise<string> {
   const dir = await emptyDir(join(BUILD, 'executable', arch))
   progress(`bundling and packing the executable for ${arch}`)
-  const script = join(dir, 'plasm.cjs')
+  const [script, dht] = [join(dir, 'plasm.cjs'), join(dir, 'dht.cjs')]
+  await bundleScript('agent/main.ts', script, [loadedFromAsset(LIBP2P)])
+  await bundleScript(LIBP2P, dht)
+  return pack({ script, assets: { 'dht.cjs': dht }, arch, runtime, sysroot, dir })
+}
+
+/** What is loaded where the DHT is in use, and else not even read. */
+const LIBP2P = 'service/dht/libp2p.ts'
+
+async function bundleScript(entry: string, outfile: string, plugins: Plugin[] = []): Promise<void> {
   await bundle({
     absWorkingDir: REPOSITORY,
-    entryPoints: ['agent/main.ts'],
-    outfile: script,
+    entryPoints: [entry],
+    outfile,
+    plugins,
     bundle: true,
     platform: 'node',
     target: `node${NODE_VERSION}`,
@@ -35,7 +46,20 @@ export async function buildExecutable(arch: Arch, runtime: NodeRuntime, sysroot:
     logLevel: 'warning',
     define: { 'import.meta.url': '""', PLASM_BUILD: JSON.stringify(await version()) },
   })
-  return pack({ script, arch, runtime, sysroot, dir })
+}
+
+/** A source file that is a script of its own in the executable: dht-asset.cjs loads it. */
+function loadedFromAsset(file: string): Plugin {
+  return {
+    name: 'asset',
+    setup({ onResolve }) {
+      onResolve({ filter: /^\./ }, ({ path, resolveDir }) =>
+        resolve(resolveDir, path) === join(REPOSITORY, file)
+          ? { path: join(REPOSITORY, 'images/dht-asset.cjs') }
+          : undefined,
+      )
+    },
+  }
 }
 
 export interface NodeRuntime {
@@ -105,20 +129,30 @@ async function seedPkgCache(home: string, target: string, node: string): Promise
 
 interface PackJob {
   readonly script: string
+  /** Name -> file of what lies beside the script in the executable. */
+  readonly assets: Readonly<Record<string, string>>
   readonly arch: Arch
   readonly runtime: NodeRuntime
   readonly sysroot: string
   readonly dir: string
 }
 
-async function pack({ script, arch, runtime, sysroot, dir }: PackJob): Promise<string> {
+async function pack({ script, assets, arch, runtime, sysroot, dir }: PackJob): Promise<string> {
   const { pkgTarget } = IMAGE_ARCHES[arch]
   const home = join(dir, 'home')
   await seedPkgCache(home, pkgTarget, runtime.file)
   const output = join(dir, 'plasm-agent')
   const generator = await cacheGenerator(arch, runtime.file, sysroot, dir)
   const program = join(REPOSITORY, 'images/pack-sea.ts')
-  const args = [program, script, output, pkgTarget, NODE_VERSION, ...(generator ? [generator] : [])]
+  const args = [
+    program,
+    script,
+    JSON.stringify(assets),
+    output,
+    pkgTarget,
+    NODE_VERSION,
+    ...(generator ? [generator] : []),
+  ]
   await execa(process.execPath, args, { cwd: dir, env: { HOME: home } })
   return output
 }

@@ -2,6 +2,7 @@ import { networkInterfaces } from 'node:os'
 import type { Arch } from './arch.ts'
 import type { DhtAdvertisement, DhtLog } from './dht/advertise.ts'
 import { parseBootstrapPeer } from './dht/bootstrap-peer.ts'
+import { loadDht } from './dht/load.ts'
 import { providerDocument } from './dht/provider-document.ts'
 import { asPlasmError } from './errors.ts'
 import type { NodeKey } from './node-key.ts'
@@ -31,7 +32,7 @@ export interface DhtAdvertisedRoot {
 export function advertiseSetsByDht(options: DhtAdvertisedRoot): Pick<DhtAdvertisement, 'stop'> {
   const { root, key, bind, first, dhtPort, bootstrap, log } = options
   let stopped = false
-  const starting = import('./dht/advertise.ts').then(({ advertiseByDht }) => {
+  const starting = loadDht().then(({ advertiseByDht }) => {
     if (stopped) return undefined
     return advertiseByDht({
       key,
