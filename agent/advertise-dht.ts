@@ -34,7 +34,10 @@ export function advertiseInDht(service: DhtService): { stop(): Promise<void> } {
     const { manifest, digest } = served.set.verified
     const { channel, arch, version, sequence } = manifest
     const set = { channel, arch, version, sequence, manifest_digest: digest }
-    const urls = [`http://${address}:${config.port}`]
+    // A link-local address with its link is no part of a URL, and means nothing beyond the link.
+    const urls = address.includes('%')
+      ? []
+      : [`http://${address.includes(':') ? `[${address}]` : address}:${config.port}`]
     return [providerDocument(set, { urls, machine, generation, load: await load(), peerId: key.peerId })]
   }
   const start = async () => {

@@ -4,7 +4,7 @@ import { ownAddresses } from '../service/own-addresses.ts'
 import { type Candidate, type RejectedCandidate, settledAt } from './candidate.ts'
 import type { AgentConfig } from './config.ts'
 import type { Source } from './source.ts'
-import { type DhtSource, dhtProviders } from './source-dht.ts'
+import { withDht } from './source-dht.ts'
 import { linkProviders } from './source-mdns.ts'
 import { namedProvider } from './source-static.ts'
 
@@ -37,10 +37,8 @@ export async function discover(
   const startedAt = performance.now()
   const found = new Map<string, Candidate & { readonly at: number }>()
   const rejected = new Map<string, string>()
-  const dht = config.mode === 'internet' ? dhtProviders(config, addresses) : undefined
   const consider = (candidate: Candidate | RejectedCandidate) => {
     const { url } = candidate
-    if (candidate.dht) dht?.neighbour(candidate.dht.host, candidate.dht.port)
     if ('reason' in candidate) {
       if (rejected.get(url) === candidate.reason) return
       rejected.set(url, candidate.reason)
@@ -53,7 +51,7 @@ export async function discover(
     }
     onFound(candidate)
   }
-  const searches = sourcesOf(config, addresses, dht).map((look) => look(consider, stop.signal))
+  const searches = sourcesOf(config, addresses).map((look) => look(consider, stop.signal))
   try {
     for (;;) {
       const now = performance.now()
@@ -70,12 +68,11 @@ export async function discover(
   }
 }
 
-function sourcesOf(
-  config: Sought,
-  addresses: DiscoverOptions['addresses'],
-  dht: DhtSource | undefined,
-): readonly Source[] {
-  return [linkProviders(config, addresses), ...(dht ? [dht.look] : []), ...config.providers.map(namedProvider)]
+function sourcesOf(config: Sought, addresses: DiscoverOptions['addresses']): readonly Source[] {
+  const link = linkProviders(config, addresses)
+  // What asks beyond the link is in use in that mode alone (INTEROP: kernel command line).
+  const near = config.mode === 'internet' ? withDht(link, config, addresses) : [link]
+  return [...near, ...config.providers.map(namedProvider)]
 }
 
 function noProvider(

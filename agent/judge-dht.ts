@@ -18,11 +18,13 @@ export function judgeValue(value: Uint8Array, place: Place, own: ReadonlySet<str
 
 /**
  * Turns what a peer says into places to ask, that at the address by which it was asked first: that one certainly reaches it.
- * @param peerId by which it was asked, which it has proven
+ * @param peer peerId: by which it was asked, which it has proven; at: what stands for it where it names no place to ask, since what it says
+ * of another one's place must not count as that one's
  * @returns at least one
  */
 export function judgeDocument(
-  { document, host, peerId }: { document: ProviderDocument; host: string | undefined; peerId: string },
+  { document, host }: { document: ProviderDocument; host: string | undefined },
+  { peerId, at }: { peerId: string; at: string },
   place: Place,
   own: ReadonlySet<string>,
 ): ReadonlyArray<Candidate | RejectedCandidate> {
@@ -37,11 +39,11 @@ export function judgeDocument(
     ...(set == null ? {} : { set }),
   }
   const wrong = problemIn(document, peerId, place)
-  if (wrong !== undefined) return [{ ...candidateAt(document.urls[0] ?? peerId), ...claims, reason: wrong }]
+  if (wrong !== undefined) return [{ ...candidateAt(at), ...claims, reason: wrong }]
   const read = document.urls.map((url) => readValueRecord(Buffer.from(url), place))
   return read
     .map((one) => {
-      if (!('url' in one)) return { ...candidateAt(one.said), ...claims, reason: one.problem }
+      if (!('url' in one)) return { ...candidateAt(at), ...claims, reason: one.problem }
       return judged({ ...candidateAt(one.url), ...claims }, own)
     })
     .sort((a, b) => Number(isAt(b, host)) - Number(isAt(a, host)))

@@ -12,14 +12,12 @@ export function judgeInstance(
   const address = usable.includes(sender) ? sender : (usable[0] ?? addresses[0]!)
   const claimed = txt.get('generation') ?? ''
   const sequence = txt.get('sequence') ?? ''
-  const dhtPort = Number(/^\d{1,5}$/.exec(txt.get('dht_port') ?? '')?.[0] ?? 0)
   const candidate: Candidate = {
     url: `http://${address}:${port}`,
     source: 'mdns',
     name: txt.get('machine') || label,
     generation: /^\d{1,6}$/.test(claimed) ? Number(claimed) : null,
     ...(/^\d{1,15}$/.test(sequence) ? { sequence: Number(sequence) } : {}),
-    ...(addressProblem(address, dhtPort, own) === undefined ? { dht: { host: address, port: dhtPort } } : {}),
   }
   const channel = txt.get('channel') ?? wanted.channel
   const arch = txt.get('arch') ?? wanted.arch

@@ -1,4 +1,4 @@
-import { connect } from 'node:net'
+import { connect, isIP } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type BootstrapPeer, parseBootstrapPeer } from '../service/dht/bootstrap-peer.ts'
 import type { DhtClient, FoundPeer } from '../service/dht/client.ts'
@@ -26,6 +26,28 @@ const VALUES_WAIT_MS = 1_000
 const MAX_NEIGHBOURS = 16
 /** Peers that are asked at once; each takes 3 s at most. */
 const PEERS_AT_ONCE = 16
+
+/** The DHT beside what is found on the link: neighbours whose advertisement tells of a DHT node are bootstrap peers, too. */
+export function withDht(
+  link: Source,
+  config: Pick<AgentConfig, 'channel' | 'arch' | 'bootstrap'>,
+  addresses: () => ReadonlySet<string>,
+  timing: DhtTiming = DHT_TIMING,
+): readonly Source[] {
+  const dht = dhtProviders(config, addresses, timing)
+  const hear = (found: Candidate | RejectedCandidate) => {
+    const { url, reach, dhtPort } = found
+    const host = reach ?? URL.parse(url)?.hostname.replace(/^\[|\]$/g, '') ?? ''
+    // No multiaddr of TCP carries the link of a link-local address.
+    if (dhtPort !== undefined && isIP(host) !== 0 && !host.includes('%')) dht.neighbour(host, dhtPort)
+  }
+  const hearing: Source = (consider, signal) =>
+    link((found) => {
+      hear(found)
+      consider(found)
+    }, signal)
+  return [hearing, dht.look]
+}
 
 export interface DhtSource {
   readonly look: Source
@@ -123,13 +145,13 @@ async function lookOnce(client: DhtClient, look: Look): Promise<void> {
 
 async function askPeer(peer: FoundPeer, look: Look): Promise<void> {
   const { peerId, addresses } = peer
+  const at = `${addresses[0] ?? ''}/p2p/${peerId}`
   try {
-    await tryFirst(judgeDocument({ ...(await peer.ask()), peerId }, look.config, look.addresses()), look)
+    await tryFirst(judgeDocument(await peer.ask(), { peerId, at }, look.config, look.addresses()), look)
   } catch (thrown) {
     if (look.signal.aborted) return
-    const url = addresses[0] ?? `/p2p/${peerId}`
     const reason = (thrown as Error).message
-    look.consider({ url, source: 'dht', name: null, generation: null, peerId, reason })
+    look.consider({ url: at, source: 'dht', name: null, generation: null, peerId, reason })
   }
 }
 

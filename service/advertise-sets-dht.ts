@@ -62,8 +62,9 @@ export function advertiseSetsByDht(options: DhtAdvertisedRoot): Pick<DhtAdvertis
 /** Base URLs by which others reach what listens on an address: on all of this machine where it is any. */
 function urlsOf(bind: string, port: number): readonly string[] {
   if (bind !== '0.0.0.0' && bind !== '::') return [`http://${bind.includes(':') ? `[${bind}]` : bind}:${port}`]
-  const addresses = [...ownAddresses(), ...(bind === '::' ? ownIp6() : [])]
-  return addresses.map((address) => `http://${address.includes(':') ? `[${address}]` : address}:${port}`)
+  const addresses = new Set(bind === '::' ? [...ownAddresses(), ...ownIp6()] : ownAddresses())
+  const usable = [...addresses].filter((address) => !address.includes('%') && (bind === '::' || !address.includes(':')))
+  return usable.map((address) => `http://${address.includes(':') ? `[${address}]` : address}:${port}`)
 }
 
 /** Those that a URL can carry. */

@@ -80,7 +80,8 @@ export async function startLibp2p(key: NodeKey, listen: DhtListen | null) {
         alpha: ALPHA,
         disjointPaths: ALPHA,
         reprovide: { validity: RECORD_TTL_MS, threshold: 0, interval: CLEAN_UP_EVERY_MS },
-        validators: { [KEY_NAMESPACE]: validate },
+        // A client stores nothing, and tells what is wrong with a value itself.
+        validators: { [KEY_NAMESPACE]: server ? validate : () => {} },
         selectors: { [KEY_NAMESPACE]: noneIsBest },
         // It is one, whatever its type says.
       }) as (components: KadDHTComponents) => SingleKadDHT,

@@ -2,10 +2,12 @@ import type { PeerId, Stream } from '@libp2p/interface'
 import { KEY_MAX_BYTES, parseRecordKey } from './keys.ts'
 import type { Libp2pNode } from './libp2p-node.ts'
 import { DOCUMENT_MAX_BYTES, type ProviderDocument, parseProviderDocument } from './provider-document.ts'
+import { readStream } from './read-stream.ts'
 
 /**
  * How a peer that the DHT names says what it provides: who asks opens a stream, writes a record key (or nothing) and closes its
- * side; the answer is one JSON document (provider-document.ts), or nothing where it provides nothing of that kind; then the other side is closed.
+ * side; then comes one JSON document (provider-document.ts), or nothing where it provides nothing of that kind, and the other side is closed.
+ * An answer that does not wait for the question's end may be lost: js-libp2p drops it with what it read of the negotiation.
  */
 export const PROVIDER_PROTOCOL = '/plasm/provider/1.0.0'
 /** Longest that one question may take, connecting included. */
@@ -22,7 +24,7 @@ export type AnswerProvider = (
 export async function answerProvider(node: Libp2pNode, answer: AnswerProvider): Promise<void> {
   const reply = async (stream: Stream) => {
     const signal = AbortSignal.timeout(ASK_WITHIN_MS)
-    const key = await readAll(stream, KEY_MAX_BYTES, signal)
+    const key = await readStream(stream, KEY_MAX_BYTES, signal)
     const document = key.length > 0 && !parseRecordKey(key) ? undefined : await answer(parseRecordKey(key))
     if (document) stream.send(Buffer.from(JSON.stringify(document)))
     await stream.close({ signal })
@@ -55,9 +57,12 @@ export async function askProvider(
     const stream = await node.dialProtocol(peer, PROVIDER_PROTOCOL, { signal })
     const connection = node.getConnections(peer).find(({ status }) => status === 'open')
     host = connection && /^\/ip[46]\/([^/]+)\//.exec(connection.remoteAddr.toString())?.[1]
+    // Read from the start: what came before both sides had closed is lost on who listens only then.
+    const answer = readStream(stream, DOCUMENT_MAX_BYTES, signal)
+    answer.catch(() => {})
     stream.send(key)
     await stream.close({ signal })
-    bytes = await readAll(stream, DOCUMENT_MAX_BYTES, signal)
+    bytes = await answer
   } catch (thrown) {
     throw new Error(signal.aborted ? `it does not answer within ${within / 1000} s` : unanswered(thrown as Error))
   }
@@ -73,27 +78,4 @@ function unanswered({ name, message }: Error): string {
   if (name === 'UnsupportedProtocolError') return `it does not speak ${PROVIDER_PROTOCOL}`
   // libp2p puts the errors of all addresses behind the first line.
   return message.split('\n', 1)[0]!.slice(0, 200)
-}
-
-/** All that the other side writes. @throws Error where that is too much, or takes longer than the signal */
-async function readAll(stream: Stream, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
-  const cut = () => stream.abort(new Error('took too long'))
-  signal.addEventListener('abort', cut)
-  try {
-    const pieces: Uint8Array[] = []
-    let length = 0
-    for await (const piece of stream) {
-      length += piece.byteLength
-      if (length > maxBytes) {
-        const tooLong = new Error(`its answer has more than ${maxBytes} bytes`)
-        stream.abort(tooLong)
-        throw tooLong
-      }
-      pieces.push(piece.subarray())
-    }
-    signal.throwIfAborted()
-    return Buffer.concat(pieces)
-  } finally {
-    signal.removeEventListener('abort', cut)
-  }
 }
