@@ -15,11 +15,15 @@ export interface Dns {
   readonly addresses: (host: string) => Promise<readonly string[]>
 }
 
-const resolver = new Resolver({ timeout: DNS_WITHIN_MS, tries: 1 })
-export const SYSTEM_DNS: Dns = {
-  txt: (name) => resolver.resolveTxt(name),
-  addresses: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+/** TXT records by a resolver, addresses as every program here finds them (/etc/hosts, then DNS). */
+export function dnsBy(resolver: Resolver): Dns {
+  return {
+    txt: (name) => resolver.resolveTxt(name),
+    addresses: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+  }
 }
+
+export const SYSTEM_DNS: Dns = dnsBy(new Resolver({ timeout: DNS_WITHIN_MS, tries: 1 }))
 
 /**
  * The IP addresses of a bootstrap peer, asking DNS where it is a name.

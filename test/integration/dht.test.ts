@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import type { Candidate } from '../../agent/candidate.ts'
 import { besideProviders, lookInDht, node, ORIGIN } from '../support/beside-providers.ts'
+import type { SeenInDht } from '../support/dht-agent-program.ts'
 import type { Told } from '../support/dht-look-program.ts'
 import type { DhtProvider } from '../support/dht-providers-program.ts'
 
@@ -47,4 +51,20 @@ test('discovery takes what the DHT tells where mDNS is silent', async () => {
     found.map(({ url, source, name }) => [url, source, name]),
     [[URLS[0], 'dht', 'plasm-origin']],
   )
+})
+
+test('a machine that is ready is found in the DHT, by its own peer id, until its agent ends', async () => {
+  const program = [process.execPath, fileURLToPath(new URL('../support/dht-agent-program.ts', import.meta.url))].join(
+    ' ',
+  )
+  const onLink = fileURLToPath(new URL('../support/on-link.sh', import.meta.url))
+  const { stdout } = await promisify(execFile)(onLink, [program], { timeout: 60_000 })
+  const { document, peerId, statusPeerId, ended, after } = JSON.parse(stdout.trim().split('\n').at(-1)!) as SeenInDht
+  assert.equal(peerId, statusPeerId)
+  assert.equal(document.peerId, peerId)
+  assert.match(document.urls[0]!, /^http:\/\/10\.78\.0\.1:\d+$/)
+  assert.deepEqual([document.channel, document.machine, document.load], ['stable', 'plasm', 0])
+  assert.ok(document.sequence! > 0 && document.generation! > 0, JSON.stringify(document))
+  assert.equal(ended, 0)
+  assert.notEqual(after, 'answers')
 })
