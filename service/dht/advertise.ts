@@ -61,8 +61,10 @@ export function advertiseByDht(options: DhtAdvertised): DhtAdvertisement {
     const wanted = async () => (await provided()).flatMap(wantedOf)
     const told = new Set<string>()
     const onPublished = ({ key, url, peers }: { key: string; url: string; peers: number }) => {
-      if (told.has(`${key} ${url}`)) return
-      told.add(`${key} ${url}`)
+      // What nobody else keeps yet is told again once somebody does.
+      const what = `${key} ${url} ${peers > 0}`
+      if (told.has(what)) return
+      told.add(what)
       log.info({ key, url, peers }, 'advertising by the DHT')
     }
     await keepPublished(libp2p, wanted, stop.signal, onPublished, timing)
