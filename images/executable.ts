@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { chmod, cp, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { build as bundle, type Plugin } from 'esbuild'
+import { join } from 'node:path'
 import { execa } from 'execa'
 import { type Arch, hostArch } from '../service/arch.ts'
 import { PlasmError } from '../service/errors.ts'
 import { IMAGE_ARCHES, NODE_VERSION } from './arch-table.ts'
+import { bundleScripts, type Scripts } from './bundle-scripts.ts'
 import { BUILD, emptyDir, exists, progress, REPOSITORY, sha256File } from './files.ts'
 import type { PackageInput } from './inputs.ts'
 import { keepEnglishOnly } from './small-icu.ts'
@@ -19,47 +19,8 @@ import { keepEnglishOnly } from './small-icu.ts'
 export async function buildExecutable(arch: Arch, runtime: NodeRuntime, sysroot: string): Promise<string> {
   const dir = await emptyDir(join(BUILD, 'executable', arch))
   progress(`bundling and packing the executable for ${arch}`)
-  const [script, dht] = [join(dir, 'plasm.cjs'), join(dir, 'dht.cjs')]
-  await bundleScript('agent/main.ts', script, [loadedFromAsset(LIBP2P)])
-  await bundleScript(LIBP2P, dht)
-  return pack({ script, assets: { 'dht.cjs': dht }, arch, runtime, sysroot, dir })
-}
-
-/** What is loaded where the DHT is in use, and else not even read. */
-const LIBP2P = 'service/dht/libp2p.ts'
-
-async function bundleScript(entry: string, outfile: string, plugins: Plugin[] = []): Promise<void> {
-  await bundle({
-    absWorkingDir: REPOSITORY,
-    entryPoints: [entry],
-    outfile,
-    plugins,
-    bundle: true,
-    platform: 'node',
-    target: `node${NODE_VERSION}`,
-    format: 'cjs',
-    minify: true,
-    // An uncaught error prints its source line: keep lines short enough to read.
-    lineLimit: 200,
-    alias: { 'node:http2': './images/left-out.cjs', 'thread-stream': './images/left-out.cjs' },
-    legalComments: 'none',
-    logLevel: 'warning',
-    define: { 'import.meta.url': '""', PLASM_BUILD: JSON.stringify(await version()) },
-  })
-}
-
-/** A source file that is a script of its own in the executable: dht-asset.cjs loads it. */
-function loadedFromAsset(file: string): Plugin {
-  return {
-    name: 'asset',
-    setup({ onResolve }) {
-      onResolve({ filter: /^\./ }, ({ path, resolveDir }) =>
-        resolve(resolveDir, path) === join(REPOSITORY, file)
-          ? { path: join(REPOSITORY, 'images/dht-asset.cjs') }
-          : undefined,
-      )
-    },
-  }
+  const { script, assets } = await bundleScripts(dir)
+  return pack({ script, assets, arch, runtime, sysroot, dir })
 }
 
 export interface NodeRuntime {
@@ -127,10 +88,7 @@ async function seedPkgCache(home: string, target: string, node: string): Promise
   }
 }
 
-interface PackJob {
-  readonly script: string
-  /** Name -> file of what lies beside the script in the executable. */
-  readonly assets: Readonly<Record<string, string>>
+interface PackJob extends Scripts {
   readonly arch: Arch
   readonly runtime: NodeRuntime
   readonly sysroot: string
@@ -173,17 +131,4 @@ async function cacheGenerator(arch: Arch, node: string, sysroot: string, dir: st
   const through = foreign ? `${emulator} -L '${sysroot}' ` : ''
   await writeFile(wrapper, `#!/bin/sh\nexec ${through}'${node}' --random-seed=1 "$@"\n`, { mode: 0o755 })
   return wrapper
-}
-
-/** Version from package.json; commit of the last change to what goes into the bundle, so that others rebuild nothing. */
-async function version(): Promise<{ version: string; commit: string }> {
-  const manifest = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string }
-  const sources = ['agent', 'service', 'package-lock.json']
-  const git = (args: readonly string[]) => execa('git', args, { cwd: REPOSITORY, reject: false })
-  const [commit, changes] = await Promise.all([
-    git(['log', '-1', '--format=%h', '--abbrev=12', '--', ...sources]),
-    git(['status', '--porcelain', '--', ...sources]),
-  ])
-  if (commit.failed || commit.stdout === '') return { version: manifest.version, commit: 'unknown' }
-  return { version: manifest.version, commit: changes.stdout === '' ? commit.stdout : `${commit.stdout}+changes` }
 }
