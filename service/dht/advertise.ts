@@ -103,7 +103,7 @@ async function startNode(
 function cannotListen({ host, port }: DhtListen, cause: Error): PlasmError {
   return new PlasmError('dht-cannot-listen', `the DHT cannot listen on ${host}, TCP port ${port}: ${cause.message}`, {
     facts: { bind: host, port },
-    hint: `end what listens there (\`ss -ltnp sport = :${port}\` names it), choose another port with --dht-port, or do without with --no-dht`,
+    hint: `end what listens there (\`ss -ltnp sport = :${port}\` names it), choose another port (--dht-port, dht_port in agent.toml), or do without (--no-dht)`,
     cause,
   })
 }
