@@ -14,6 +14,7 @@ import { ensureDirectory, PRIVATE_FILE, PUBLIC_FILE } from './store-files.ts'
 /** Who this machine is in its serve stage, and by which receipts it came here. */
 export interface Identity {
   readonly peerId: string
+  readonly key: NodeKey
   /** Envelopes, own one first. */
   readonly lineage: readonly unknown[]
   readonly links: readonly Link[]
@@ -31,7 +32,10 @@ export async function adoptIdentity(
   places: KeyPlaces = {},
   { outsideStore = false }: { readonly outsideStore?: boolean } = {},
 ): Promise<Identity> {
-  if (mode === 'private') return { peerId: (await machineKey(mode, places)).peerId, lineage: [], links: [] }
+  if (mode === 'private') {
+    const key = await machineKey(mode, places)
+    return { peerId: key.peerId, key, lineage: [], links: [] }
+  }
   const { handover, nodeKey, lineage } = storePaths(root)
   await moveIfThere(join(handover, HANDOVER.lineage), lineage, PUBLIC_FILE)
   const keyHandedOver = join(handover, HANDOVER.nodeKey)
@@ -39,10 +43,11 @@ export async function adoptIdentity(
   const handedOver = outsideStore
     ? await moveOut(keyHandedOver, mode, places)
     : await moveIfThere(keyHandedOver, nodeKey, PRIVATE_FILE)
-  const { peerId } = await (outsideStore ? machineKey(mode, places) : ownKey(nodeKey, mode, places))
+  const key = await (outsideStore ? machineKey(mode, places) : ownKey(nodeKey, mode, places))
+  const { peerId } = key
   const nonce = handedOver && bootNonce !== null ? { nonce: bootNonce } : {}
   const own = await ownLineage(lineage, { client: peerId, ...nonce })
-  return { peerId, lineage: own?.envelopes ?? [], links: own?.links ?? [] }
+  return { peerId, key, lineage: own?.envelopes ?? [], links: own?.links ?? [] }
 }
 
 async function ownKey(file: string, mode: PhaseMode, places: KeyPlaces): Promise<NodeKey> {

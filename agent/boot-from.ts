@@ -114,12 +114,13 @@ export async function kexecInto(
 
 async function chooseCrossing(
   { verified }: Choice,
-  { parts, workbench, bench }: Attempts,
+  { parts, workbench, bench, config }: Attempts,
   nonce: string,
 ): Promise<{ readonly passed: Preflight; readonly crossing: Crossing }> {
   const held = workbench.makeRoom(verified)
   const room = (await bench?.roomFor(verified)) ?? null
-  const facts = await readFacts(workbench.directory, nonce, held, parts.kexecLoadDisabledFile, room)
+  const machine = await readFacts(workbench.directory, nonce, held, parts.kexecLoadDisabledFile, room)
+  const facts = { ...machine, dht: config.mode === 'internet' }
   const passed = preflight(verified.manifest, facts)
   if (bench && passed.handover === 'disk') {
     workbench.clear()

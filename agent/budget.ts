@@ -12,6 +12,12 @@ const AGENT_MIB = 48
 const BASE_MIB = 16
 /** Agent and plasmd together while they serve, MiB. */
 const SERVING_MIB = 100
+/**
+ * What a node of the DHT takes beside them, MiB: libp2p's code 27, the node 10 more (measured: 58 MiB of plasmd became 83 to 95). In the fetch
+ * stage nothing is added for it: it was loaded to discover, so what is available then is what it has left. The client is stopped before
+ * anything is fetched; its code stays in memory.
+ */
+const DHT_MIB = 40
 /** The next kernel itself and its early allocations, MiB. */
 const NEXT_KERNEL_MIB = 64
 /** Prefix of an initramfs built here, before its layout is known: ~3 MB. */
@@ -26,6 +32,8 @@ export interface BootSizes {
   readonly kernelBytes: number
   /** What is fetched into memory after kexec. */
   readonly laterBytes?: number
+  /** Whether the next system takes part in the DHT (mode internet). */
+  readonly dht?: boolean
 }
 
 /** @param prefixBytes absent before the initramfs's layout is known; then a longer one than the estimate is counted once it is */
@@ -64,7 +72,8 @@ export function budgetOf(sizes: BootSizes, memory: Memory, scratchFreeBytes: num
  * - after kexec, while the initrd is unpacked: the initrd and what it becomes; and the root tmpfs (half of RAM, kernel:
  *   Documentation/filesystems/ramfs-rootfs-initramfs.rst) must hold the base and the carried set, since what does not fit is
  *   lost silently;
- * - with `refetch` (init gives the root more than half of RAM then): what is fetched later beside all that and the agent.
+ * - with `refetch` (init gives the root more than half of RAM then): what is fetched later beside all that and the agent;
+ * - with the DHT: the agent that runs a node of it beside the set.
  *
  * @throws PlasmError `memory-too-small` | `scratch-too-small` (facts: the budget)
  */
@@ -75,7 +84,8 @@ export function checkBudget(sizes: BootSizes, memory: Memory, scratchFreeBytes: 
   const unpackingMiB = initrdMiB + BASE_MIB + carriedMiB + NEXT_KERNEL_MIB
   const takenNowMiB = memory.totalMiB - memory.availableMiB
   const laterMiB = mebibytes(sizes.laterBytes ?? 0)
-  const runningMiB = laterMiB === 0 ? 0 : BASE_MIB + carriedMiB + laterMiB + NEXT_KERNEL_MIB + SERVING_MIB
+  const servingMiB = SERVING_MIB + (sizes.dht ? DHT_MIB : 0)
+  const runningMiB = laterMiB === 0 && !sizes.dht ? 0 : BASE_MIB + carriedMiB + laterMiB + NEXT_KERNEL_MIB + servingMiB
   const wantedMiB = Math.max(takenNowMiB + budget.needMiB, 2 * (BASE_MIB + carriedMiB), unpackingMiB, runningMiB)
   if (budget.needMiB > budget.availableMiB) {
     throw tooSmall(

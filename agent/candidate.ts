@@ -16,6 +16,8 @@ export interface Candidate {
   /** First hex digits of the manifest digest that it says it serves. */
   readonly set?: string
   readonly peerId?: string
+  /** TCP port of its DHT node, where it says that it has one: a bootstrap peer on this link. */
+  readonly dhtPort?: number
   /** To be connected to instead of the URL's host: `fe80::1%eth0`, which a URL cannot carry (RFC 6874 is not in WHATWG's). */
   readonly reach?: string
   /** Whether it is on a link of this machine; absent: not known. */

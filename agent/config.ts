@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { type Arch, hostArch } from '../service/arch.ts'
+import { bootstrapPeers, DHT_PORT } from '../service/dht/bootstrap-peer.ts'
 import { PlasmError } from '../service/errors.ts'
 import { CHANNEL } from '../service/manifest.ts'
 import { STORE_ROOT } from '../service/store-layout.ts'
@@ -23,6 +24,10 @@ export interface AgentConfig {
   readonly arch: Arch
   /** `phase.provider=`: base URLs, may be several, comma-separated. */
   readonly providers: readonly string[]
+  /** `phase.bootstrap=`: by whom the DHT is joined (service/dht/bootstrap-peer.ts), comma-separated. In use in mode internet alone. */
+  readonly bootstrap: readonly string[]
+  /** TCP port of this machine's DHT node. */
+  readonly dhtPort: number
   readonly stage: Stage
   /** `plasm.run=`, a UUID from the harness. */
   readonly runId: string | null
@@ -66,6 +71,8 @@ const tomlSchema = v.strictObject({
   mode: v.optional(v.string()),
   channel: v.optional(v.string()),
   providers: v.optional(v.array(v.string())),
+  bootstrap: v.optional(v.array(v.string())),
+  dht_port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535))),
   store_root: v.optional(v.string()),
   store_max_bytes: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
   inboxes: v.optional(v.array(v.string())),
@@ -85,12 +92,15 @@ export async function readConfig(sources: ConfigSources = {}): Promise<AgentConf
   const toml = await readToml(sources.tomlFile ?? '/etc/plasm/agent.toml', tomlSchema)
   const given = (parameter: string) => parameters.get(parameter) || null
   const report = given('plasm.report')
+  const bootstrap = given('phase.bootstrap')?.split(',') ?? toml?.bootstrap ?? []
   const providers = given('phase.provider')?.split(',') ?? toml?.providers ?? []
   return {
     mode: oneOf('phase.mode', MODES, parameters.get('phase.mode') ?? toml?.mode ?? 'local'),
     channel: channelName('phase.channel', parameters.get('phase.channel') ?? toml?.channel ?? 'stable'),
     arch: hostArch(),
     providers: providers.map((url) => providerUrl('phase.provider', url)),
+    bootstrap: bootstrapPeers('phase.bootstrap', bootstrap),
+    dhtPort: toml?.dht_port ?? DHT_PORT,
     stage: oneOf(STAGE_PARAMETER, STAGES, given(STAGE_PARAMETER) ?? 'fetch'),
     runId: given('plasm.run'),
     token: given('plasm.token'),

@@ -5,6 +5,7 @@ import { type Candidate, type RejectedCandidate, settledAt } from './candidate.t
 import { type CandidateTable, createCandidateTable } from './candidate-table.ts'
 import type { AgentConfig } from './config.ts'
 import type { Consider, Source } from './source.ts'
+import { withDht } from './source-dht.ts'
 import { knownProvider } from './source-known.ts'
 import { linkProviders } from './source-mdns.ts'
 import { namedProvider } from './source-static.ts'
@@ -12,19 +13,28 @@ import { namedProvider } from './source-static.ts'
 export interface DiscoverOptions {
   /** How long to look for the first candidate. */
   readonly deadlineMs: number
+  /** How much longer where the DHT is asked: an emulated machine takes seconds to load libp2p and to join. */
+  readonly dhtMs?: number
+  /** Where the DHT is asked, wait for all that it knows, whoever has answered on the link. */
+  readonly thorough?: boolean
   /** The addresses whose links are browsed. */
   readonly addresses: () => ReadonlySet<string>
 }
 
-export const DISCOVERY: DiscoverOptions = { deadlineMs: 10_000, addresses: ownAddresses }
+export const DISCOVERY: DiscoverOptions = { deadlineMs: 10_000, dhtMs: 20_000, addresses: ownAddresses }
 const TICK_MS = 25
 
 /** What says where to look. */
-export type Where = Pick<AgentConfig, 'providers' | 'channel' | 'arch' | 'mode' | 'storeRoot'>
+export type Where = Pick<AgentConfig, 'providers' | 'bootstrap' | 'channel' | 'arch' | 'mode' | 'storeRoot'>
+
+/** What asks beyond the link is in use in that mode alone (INTEROP: kernel command line). */
+const asksDht = ({ mode }: Pick<Where, 'mode'>) => mode === 'internet'
 
 /** Every way of looking that this machine's mode allows. */
 export function sourcesOf(where: Where, { addresses }: Pick<DiscoverOptions, 'addresses'>): readonly Source[] {
-  return [linkProviders(where, addresses), ...where.providers.map(namedProvider), knownProvider(where)]
+  const link = linkProviders(where, addresses)
+  const near = asksDht(where) ? withDht(link, where, addresses) : [link]
+  return [...near, ...where.providers.map(namedProvider), knownProvider(where)]
 }
 
 /**
@@ -39,8 +49,9 @@ export async function discover(
   onFound: Consider,
   options: DiscoverOptions = DISCOVERY,
 ): Promise<readonly Candidate[]> {
-  const { deadlineMs, addresses } = options
-  const startedAt = performance.now()
+  const { addresses, dhtMs = 0, thorough = false } = options
+  const deadlineMs = options.deadlineMs + (asksDht(where) ? dhtMs : 0)
+  const deadline = performance.now() + deadlineMs
   const table = createCandidateTable(onFound)
   const stop = new AbortController()
   const searches = sourcesOf(where, options).map((look) => look(table.consider, stop.signal))
@@ -48,9 +59,9 @@ export async function discover(
     for (;;) {
       const now = performance.now()
       const settled = settledAt(table.arrivals())
-      if (settled !== undefined && now >= settled) return table.candidates()
-      if (settled === undefined && now - startedAt >= deadlineMs)
-        throw noProvider(where, deadlineMs, table.rejections(), addresses())
+      const enough = thorough && asksDht(where) ? deadline : settled
+      if (settled !== undefined && now >= enough!) return table.candidates()
+      if (settled === undefined && now >= deadline) throw noProvider(where, deadlineMs, table.rejections(), addresses())
       await sleep(TICK_MS)
     }
   } finally {

@@ -21,7 +21,7 @@ import { readTrials } from './trial-file.ts'
 import type { UpdateAccount } from './update-account.ts'
 
 /** Nobody waits for it, and mostly there is nothing: shorter than what a machine takes that has nothing to boot. */
-const LOOK: DiscoverOptions = { deadlineMs: 2500, addresses: ownAddresses }
+const LOOK: DiscoverOptions = { deadlineMs: 2500, dhtMs: 8000, thorough: true, addresses: ownAddresses }
 /** Providers of one look that a set is fetched from. Anybody may say that it has one. */
 const TRIES = 8
 /** What agent and plasmd need beside a second set, where the store is memory. */

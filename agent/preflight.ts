@@ -25,6 +25,8 @@ export interface PreflightFacts {
   readonly scratchFreeBytes: number
   /** Room for the set on the data disk, bytes; null where there is none. */
   readonly diskFreeBytes: number | null
+  /** Whether the next system takes part in the DHT. */
+  readonly dht?: boolean
 }
 
 /** Not exported: only {@link preflight} can say that it passed. */
@@ -73,11 +75,11 @@ export function preflight(manifest: Manifest, facts: PreflightFacts): Preflight 
  */
 function chooseHandover(
   manifest: Manifest,
-  { memory, scratchFreeBytes, diskFreeBytes }: PreflightFacts,
+  { memory, scratchFreeBytes, diskFreeBytes, dht = false }: PreflightFacts,
 ): { readonly handover: HandoverKind; readonly budget: MemoryBudget } {
   const by = (handover: HandoverKind) => ({
     handover,
-    budget: checkBudget(sizesFor(manifest, handover), memory, scratchFreeBytes),
+    budget: checkBudget({ ...sizesFor(manifest, handover), dht }, memory, scratchFreeBytes),
   })
   if (diskFreeBytes !== null && diskFreeBytes >= roomOnDisk(manifest)) return by('disk')
   try {

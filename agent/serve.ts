@@ -5,6 +5,7 @@ import { clockProblem } from '../service/clock.ts'
 import { asPlasmError, EXIT, PlasmError } from '../service/errors.ts'
 import { buildInfo } from '../service/version.ts'
 import { adopt } from './adopt.ts'
+import { advertiseInDht, type DhtService } from './advertise-dht.ts'
 import { advertiseSet } from './advertise-step.ts'
 import { SERVE_STEPS } from './events.ts'
 import { readSeen } from './freshness-file.ts'
@@ -12,6 +13,7 @@ import { createLateSink } from './late-sink.ts'
 import { createLog } from './log.ts'
 import { logDirectory } from './log-directory.ts'
 import { mend } from './mend.ts'
+import { plasmdLoad } from './plasmd-load.ts'
 import { plasmdService } from './plasmd-service.ts'
 import { prove } from './prove.ts'
 import { plasmdAnswers } from './provider-step.ts'
@@ -133,10 +135,13 @@ async function untilLost(server: Server, sources: () => Promise<Sources>): Promi
   await run.step('provider', () => plasmdAnswers(owner, { port, foreign: told.foreignPlasmd, stop }))
   await run.step('self-check', () => prove(server, served))
   const advertised = await run.step('advertise', () => advertiseSet(server.setting, served, port, stop))
+  let dht: { stop(): Promise<void> } | undefined
   try {
     status.advertising(true)
     await run.step('ready', () => announce(server, served.record, advertised.address))
     await server.trial.ready(served.set)
+    // After ready, since libp2p takes long to load in a small guest, and mDNS has told the link by then.
+    dht = told.config.mode === 'internet' ? advertiseInDht(dhtService(server, served, advertised.address)) : undefined
     // Old sets that cannot be removed are no reason not to serve the one that is proven.
     await removeOldSets(storeRoot, storeMaxBytes).catch((thrown) =>
       server.log.say(`old sets stay: ${asPlasmError(thrown).message}`),
@@ -148,7 +153,20 @@ async function untilLost(server: Server, sources: () => Promise<Sources>): Promi
     })
   } finally {
     status.advertising(false)
-    await advertised.stop()
+    await Promise.all([advertised.stop(), dht?.stop()])
+  }
+}
+
+function dhtService({ told, log }: Server, served: Served, address: string): DhtService {
+  const { config, identity } = told
+  const said = (facts: Readonly<Record<string, unknown>>, message: string) => log.say(message, facts)
+  return {
+    config,
+    key: identity.key,
+    served,
+    address,
+    load: () => plasmdLoad(`http://127.0.0.1:${config.port}`),
+    log: { info: said, warn: said },
   }
 }
 

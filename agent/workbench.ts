@@ -48,13 +48,13 @@ export function createWorkbench(directory: string): Workbench {
       if (current?.verified.digest !== digest) clear()
       return current?.heldBytes() ?? 0
     },
-    writer(verified, { memory, scratchFreeBytes }, handover) {
+    writer(verified, { memory, scratchFreeBytes, dht = false }, handover) {
       // An attempt with more memory, or less, may carry more or less of the same set.
       if (current && current.leftOut !== leftOut(handover)) clear()
       current ??= createSetWriter(verified, files, {
         leftOut: leftOut(handover),
         onPlan: ({ prefixBytes }) =>
-          checkBudget(sizesFor(verified.manifest, handover, prefixBytes), memory, scratchFreeBytes),
+          checkBudget({ ...sizesFor(verified.manifest, handover, prefixBytes), dht }, memory, scratchFreeBytes),
       })
       return current
     },

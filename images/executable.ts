@@ -1,41 +1,26 @@
 import { createHash } from 'node:crypto'
 import { chmod, cp, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { build as bundle } from 'esbuild'
 import { execa } from 'execa'
 import { type Arch, hostArch } from '../service/arch.ts'
 import { PlasmError } from '../service/errors.ts'
 import { IMAGE_ARCHES, NODE_VERSION } from './arch-table.ts'
+import { bundleScripts, type Scripts } from './bundle-scripts.ts'
 import { BUILD, emptyDir, exists, progress, REPOSITORY, sha256File } from './files.ts'
 import type { PackageInput } from './inputs.ts'
 import { keepEnglishOnly } from './small-icu.ts'
 
 /**
- * The one executable (DESIGN decision 1): the sources as one CommonJS bundle, put into a stripped Node by pkg in SEA mode.
+ * The one executable (DESIGN decision 1): the sources as one CommonJS bundle, libp2p as another, put into a stripped Node by pkg in
+ * SEA mode.
  * @param sysroot where the Node of a foreign architecture finds its loader and libraries
  * @returns its path
  */
 export async function buildExecutable(arch: Arch, runtime: NodeRuntime, sysroot: string): Promise<string> {
   const dir = await emptyDir(join(BUILD, 'executable', arch))
   progress(`bundling and packing the executable for ${arch}`)
-  const script = join(dir, 'plasm.cjs')
-  await bundle({
-    absWorkingDir: REPOSITORY,
-    entryPoints: ['agent/main.ts'],
-    outfile: script,
-    bundle: true,
-    platform: 'node',
-    target: `node${NODE_VERSION}`,
-    format: 'cjs',
-    minify: true,
-    // An uncaught error prints its source line: keep lines short enough to read.
-    lineLimit: 200,
-    alias: { 'node:http2': './images/left-out.cjs', 'thread-stream': './images/left-out.cjs' },
-    legalComments: 'none',
-    logLevel: 'warning',
-    define: { 'import.meta.url': '""', PLASM_BUILD: JSON.stringify(await version()) },
-  })
-  return pack({ script, arch, runtime, sysroot, dir })
+  const { script, assets } = await bundleScripts(dir)
+  return pack({ script, assets, arch, runtime, sysroot, dir })
 }
 
 export interface NodeRuntime {
@@ -103,22 +88,29 @@ async function seedPkgCache(home: string, target: string, node: string): Promise
   }
 }
 
-interface PackJob {
-  readonly script: string
+interface PackJob extends Scripts {
   readonly arch: Arch
   readonly runtime: NodeRuntime
   readonly sysroot: string
   readonly dir: string
 }
 
-async function pack({ script, arch, runtime, sysroot, dir }: PackJob): Promise<string> {
+async function pack({ script, assets, arch, runtime, sysroot, dir }: PackJob): Promise<string> {
   const { pkgTarget } = IMAGE_ARCHES[arch]
   const home = join(dir, 'home')
   await seedPkgCache(home, pkgTarget, runtime.file)
   const output = join(dir, 'plasm-agent')
   const generator = await cacheGenerator(arch, runtime.file, sysroot, dir)
   const program = join(REPOSITORY, 'images/pack-sea.ts')
-  const args = [program, script, output, pkgTarget, NODE_VERSION, ...(generator ? [generator] : [])]
+  const args = [
+    program,
+    script,
+    JSON.stringify(assets),
+    output,
+    pkgTarget,
+    NODE_VERSION,
+    ...(generator ? [generator] : []),
+  ]
   await execa(process.execPath, args, { cwd: dir, env: { HOME: home } })
   return output
 }
@@ -139,17 +131,4 @@ async function cacheGenerator(arch: Arch, node: string, sysroot: string, dir: st
   const through = foreign ? `${emulator} -L '${sysroot}' ` : ''
   await writeFile(wrapper, `#!/bin/sh\nexec ${through}'${node}' --random-seed=1 "$@"\n`, { mode: 0o755 })
   return wrapper
-}
-
-/** Version from package.json; commit of the last change to what goes into the bundle, so that others rebuild nothing. */
-async function version(): Promise<{ version: string; commit: string }> {
-  const manifest = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string }
-  const sources = ['agent', 'service', 'package-lock.json']
-  const git = (args: readonly string[]) => execa('git', args, { cwd: REPOSITORY, reject: false })
-  const [commit, changes] = await Promise.all([
-    git(['log', '-1', '--format=%h', '--abbrev=12', '--', ...sources]),
-    git(['status', '--porcelain', '--', ...sources]),
-  ])
-  if (commit.failed || commit.stdout === '') return { version: manifest.version, commit: 'unknown' }
-  return { version: manifest.version, commit: changes.stdout === '' ? commit.stdout : `${commit.stdout}+changes` }
 }

@@ -3,17 +3,22 @@ import { createRequire } from 'node:module'
 /**
  * Puts a script into Node by pkg's simple SEA mode, with V8's code cache, which pkg's command line does not pass on:
  *
- *     node images/pack-sea.ts SCRIPT OUTPUT TARGET NODE-VERSION [GENERATOR]
+ *     node images/pack-sea.ts SCRIPT ASSETS OUTPUT TARGET NODE-VERSION [GENERATOR]
  *
+ * ASSETS: names and files of what the script may read from itself (node:sea), as JSON.
  * A program of its own, since pkg reads HOME and what is changed of `process` below. The code cache must be made by the
  * target's own Node: GENERATOR runs it (through qemu-user for a foreign architecture); without one the cache is left out.
  */
 interface SeaOptions {
   readonly targets: ReadonlyArray<{ platform: string; arch: string; nodeRange: string; output: string }>
   readonly signature: boolean
-  readonly seaConfig: { readonly useCodeCache: boolean; readonly disableExperimentalSEAWarning: boolean }
+  readonly seaConfig: {
+    readonly useCodeCache: boolean
+    readonly disableExperimentalSEAWarning: boolean
+    readonly assets: Readonly<Record<string, string>>
+  }
 }
-const [script, output, target, nodeVersion, generator] = process.argv.slice(2)
+const [script, assets, output, target, nodeVersion, generator] = process.argv.slice(2)
 const [platform, arch] = target!.split('-')
 
 if (generator) {
@@ -31,5 +36,9 @@ const { default: sea } = require('@yao-pkg/pkg/lib-es5/sea.js') as {
 await sea(script!, {
   targets: [{ platform: platform!, arch: arch!, nodeRange: `node${nodeVersion}`, output: output! }],
   signature: false,
-  seaConfig: { useCodeCache: generator !== undefined, disableExperimentalSEAWarning: true },
+  seaConfig: {
+    useCodeCache: generator !== undefined,
+    disableExperimentalSEAWarning: true,
+    assets: JSON.parse(assets!) as Record<string, string>,
+  },
 })

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { hostArch, parseArch } from './arch.ts'
 import { asArgument } from './cli-argument.ts'
+import { bootstrapPeers, DHT_PORT } from './dht/bootstrap-peer.ts'
 import { asPlasmError, EXIT } from './errors.ts'
 import { CHANNEL } from './manifest.ts'
 import { readableHelp } from './readable-help.ts'
@@ -9,7 +10,7 @@ import { versionLine } from './version.ts'
 const EXAMPLES = `
 Examples:
   plasmd serve --artifacts site
-      serves site/<channel>/<arch>/ on port 8080 and advertises it by mDNS
+      serves site/<channel>/<arch>/ on port 8080 and advertises it by mDNS and in the DHT (port 4001)
   plasmd manifest generate site/stable/x86_64
       writes site/stable/x86_64/manifest.json for the kernel and initramfs that lie there
   plasmd keygen release --out ~/keys
@@ -87,7 +88,13 @@ function program(done: (code: number) => void): Command {
       'node key: who signs boot receipts; by default .node-key in <dir>, made when it is not there',
     )
     .option('--no-mdns', 'do not advertise by mDNS')
-    .option('--no-dht', 'accepted for compatibility; changes nothing, as there is no DHT yet')
+    .option('--no-dht', 'take no part in the libp2p DHT')
+    .option('--dht-port <port>', 'TCP port of the DHT node, 0 for any', asArgument(parsePort), DHT_PORT)
+    .option(
+      '--bootstrap <peers>',
+      'nodes to join the DHT by, separated by commas: /ip4/A/tcp/4001[/p2p/ID], /dnsaddr/host or host:port; without any this node is one for others',
+      asArgument(parseBootstrap),
+    )
     .option('-v, --verbose', 'log every request', false)
     .action(async (options) => done(await (await import('./serve-command.ts')).serveCommand(options)))
   const provider = plasmd.command('provider').description('ask providers what they are and what they have')
@@ -156,6 +163,10 @@ function program(done: (code: number) => void): Command {
 function parseChannel(text: string): string {
   if (!CHANNEL.test(text)) throw new Error('is not a channel: lower-case letters, digits, dots, dashes, underscores')
   return text
+}
+
+function parseBootstrap(text: string): readonly string[] {
+  return bootstrapPeers('--bootstrap', text.split(','))
 }
 
 function parseName(text: string): string {

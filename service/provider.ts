@@ -4,9 +4,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
 import { advertiseSets } from './advertise-sets.ts'
+import { advertiseSetsByDht } from './advertise-sets-dht.ts'
 import { answer } from './answer.ts'
 import { type Arch, hostArch } from './arch.ts'
 import { createClientBytes } from './client-bytes.ts'
+import { DHT_PORT } from './dht/bootstrap-peer.ts'
 import { createDigestCache } from './digest-cache.ts'
 import { asPlasmError, PlasmError } from './errors.ts'
 import { sendProblem, statusOf } from './http-problem.ts'
@@ -34,6 +36,12 @@ export interface ProviderOptions {
   readonly bind?: string
   /** Advertise what is served by mDNS. */
   readonly mdns?: boolean
+  /** Make what is served findable in the DHT, and take part in it: without `bootstrap`, as the first node. */
+  readonly dht?: boolean
+  /** TCP port of the DHT node; 0 takes a free one. */
+  readonly dhtPort?: number
+  /** By whom the DHT is joined (dht/bootstrap-peer.ts). */
+  readonly bootstrap?: readonly string[]
   readonly log?: Pick<Logger, 'info' | 'warn' | 'error' | 'debug'>
 }
 
@@ -42,7 +50,7 @@ export interface Provider {
   readonly url: string
   readonly port: number
   readonly peerId: string
-  /** Goodbye on mDNS, no new connections; running transfers get `graceMs`, then they are cut. Calling it again cuts sooner. */
+  /** Goodbye on mDNS, out of the DHT, no new connections; running transfers get `graceMs`, then they are cut. Calling it again cuts sooner. */
   stop(graceMs?: number): Promise<void>
 }
 
@@ -77,6 +85,14 @@ export async function startProvider(options: ProviderOptions): Promise<Provider>
   const advertising = options.mdns
     ? advertiseSets({ root, port: address.port, bind, first: { channel, arch }, log })
     : undefined
+  const inDht = options.dht
+    ? advertiseSetsByDht({
+        ...{ root, key, port: address.port, bind, first: { channel, arch }, log },
+        dhtPort: options.dhtPort ?? DHT_PORT,
+        bootstrap: options.bootstrap ?? [],
+        load: site.transfers.running,
+      })
+    : undefined
   const url = `http://${urlHost(bind)}:${address.port}`
   log.info({ url, artifacts: root, channel, arch, peerId: key.peerId }, 'serving')
   let stopping: Promise<void> | undefined
@@ -87,7 +103,7 @@ export async function startProvider(options: ProviderOptions): Promise<Provider>
     stop(graceMs = GRACE_MS) {
       if (stopping) server.closeAllConnections()
       stopping ??= (async () => {
-        await advertising?.stop()
+        await Promise.all([advertising?.stop(), inDht?.stop()])
         await close(server, graceMs)
       })()
       return stopping

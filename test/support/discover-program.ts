@@ -2,13 +2,24 @@ import type { Candidate, RejectedCandidate } from '../../agent/candidate.ts'
 import { DISCOVERY, discover } from '../../agent/discover.ts'
 import { hostArch } from '../../service/arch.ts'
 
-/** Runs discovery here and prints what it found as JSON: {found, told, error, milliseconds}. Argument: deadline in ms. */
+/**
+ * Runs discovery here and prints what it found as JSON: {found, told, error, milliseconds}. Arguments: deadline in ms; then, to look
+ * in the DHT, too, whom to join by.
+ */
+const [deadline, ...bootstrap] = process.argv.slice(2)
 const told: (Candidate | RejectedCandidate)[] = []
 const startedAt = performance.now()
 const outcome = await discover(
-  { providers: [], channel: 'stable', arch: hostArch(), mode: 'local', storeRoot: '/nowhere' },
+  {
+    mode: bootstrap.length > 0 ? 'internet' : 'local',
+    providers: [],
+    bootstrap,
+    channel: 'stable',
+    arch: hostArch(),
+    storeRoot: '/nowhere',
+  },
   (candidate) => told.push(candidate),
-  { ...DISCOVERY, deadlineMs: Number(process.argv[2]) },
+  { ...DISCOVERY, deadlineMs: Number(deadline) },
 ).then(
   (found) => ({ found, error: null }),
   (error) => ({ found: [], error: error.code }),

@@ -14,9 +14,10 @@ export interface PlasmdUnderTest {
   readonly log: () => ReadonlyArray<Record<string, unknown>>
 }
 
-/** Runs `plasmd serve` on a free loopback port until it says where it serves; killed after the test. */
+/** Runs `plasmd serve` on a free loopback port, in the DHT only where a port for that is given, until it says where it serves; killed after the test. */
 export async function startPlasmd(t: TestContext, args: readonly string[]): Promise<PlasmdUnderTest> {
-  const child = spawn(process.execPath, [PLASMD, 'serve', '--port', '0', '--bind', '127.0.0.1', ...args], {
+  const dht = args.includes('--dht-port') ? [] : ['--no-dht']
+  const child = spawn(process.execPath, [PLASMD, 'serve', '--port', '0', '--bind', '127.0.0.1', ...dht, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   t.after(async () => {

@@ -30,6 +30,8 @@ export interface ServeMachine {
   readonly inbox: string
   readonly port: number
   readonly url: string
+  /** Of the DHT node, in mode internet. */
+  readonly dhtPort: number
   readonly runDirectory: string
   /** Lays a set into the handover directory, as the kernel unpacks it. */
   handOver(set: TestSet): Promise<void>
@@ -75,7 +77,7 @@ export async function makeServeMachine(
 ): Promise<ServeMachine> {
   const directory = await mkdtemp(join(DISK_DIR, 'plasm-serve-'))
   const at = (name: string) => join(directory, name)
-  const port = await freePort()
+  const [port, dhtPort] = [await freePort(), await freePort()]
   const store = given.storeRoot ?? at('store')
   const inbox = at('inbox')
   const runDirectory = at('run')
@@ -86,7 +88,7 @@ export async function makeServeMachine(
   await writeFile(at('release'), 'test-release\n')
   await writeFile(
     at('agent.toml'),
-    `store_root = ${JSON.stringify(store)}\ninboxes = [${JSON.stringify(inbox)}]\nport = ${port}\n`,
+    `store_root = ${JSON.stringify(store)}\ninboxes = [${JSON.stringify(inbox)}]\nport = ${port}\ndht_port = ${dhtPort}\n`,
   )
 
   await makeFakeKernel(directory)
@@ -103,6 +105,7 @@ export async function makeServeMachine(
     store,
     inbox,
     port,
+    dhtPort,
     url: `http://127.0.0.1:${port}`,
     runDirectory,
     async handOver(set) {

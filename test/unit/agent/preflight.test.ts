@@ -34,6 +34,13 @@ for (const [name, totalMiB, availableMiB, scratch, code] of budgets) {
   })
 }
 
+test('a machine that takes part in the DHT needs memory for it once it serves', () => {
+  const check = (dht: boolean) => checkBudget({ ...sizes, dht }, { totalMiB: 260, availableMiB: 250 }, 200 * MIB)
+  assert.equal(check(false).needMiB, 186)
+  // 16 + 54 + 64 + 100 + 40
+  assert.throws(() => check(true), { code: 'memory-too-small', facts: { ...check(false), wantedMiB: 274 } })
+})
+
 test('a prefix that is the whole initramfs is counted once it is known', () => {
   const foreign = { ...sizes, prefixBytes: 42 * MIB }
   assert.throws(() => checkBudget(foreign, { totalMiB: 345, availableMiB: 220 }, 300 * MIB), {

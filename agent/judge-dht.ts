@@ -1,0 +1,84 @@
+import { isIP } from 'node:net'
+import { type Arch, canonicalArch } from '../service/arch.ts'
+import type { ProviderDocument } from '../service/dht/provider-document.ts'
+import { type ReadRecord, readValueRecord } from '../service/dht/value-record.ts'
+import { addressProblem, type Candidate, type RejectedCandidate } from './candidate.ts'
+
+interface Place {
+  readonly channel: string
+  readonly arch: Arch
+}
+
+/** Turns a value record into a place to ask, or says why not. */
+export function judgeValue(value: Uint8Array, place: Place, own: ReadonlySet<string>): Candidate | RejectedCandidate {
+  const record: ReadRecord = readValueRecord(value, place)
+  if (!('url' in record)) return { ...candidateAt(record.said), reason: record.problem }
+  return judged(candidateAt(record.url), own)
+}
+
+/**
+ * Turns what a peer says into places to ask, that at the address by which it was asked first: that one certainly reaches it.
+ * @param peer peerId: by which it was asked, which it has proven; at: what stands for it where it names no place to ask, since what it says
+ * of another one's place must not count as that one's
+ * @returns at least one
+ */
+export function judgeDocument(
+  { document, host }: { document: ProviderDocument; host: string | undefined },
+  { peerId, at }: { peerId: string; at: string },
+  place: Place,
+  own: ReadonlySet<string>,
+): ReadonlyArray<Candidate | RejectedCandidate> {
+  const { machine, generation, sequence, version, load, set } = document
+  const claims = {
+    name: machine ?? null,
+    generation: generation ?? null,
+    peerId,
+    ...(sequence == null ? {} : { sequence }),
+    ...(version == null ? {} : { version }),
+    ...(load == null ? {} : { load }),
+    ...(set == null ? {} : { set }),
+  }
+  const wrong = problemIn(document, peerId, place)
+  if (wrong !== undefined) return [{ ...candidateAt(at), ...claims, reason: wrong }]
+  const read = document.urls.map((url) => readValueRecord(Buffer.from(url), place))
+  return read
+    .map((one) => {
+      if (!('url' in one)) return { ...candidateAt(at), ...claims, reason: one.problem }
+      return judged({ ...candidateAt(one.url), ...claims }, own)
+    })
+    .sort((a, b) => Number(isAt(b, host)) - Number(isAt(a, host)))
+}
+
+function problemIn({ urls, channel, arch, peerId: calls }: ProviderDocument, peerId: string, wanted: Place) {
+  if (urls.length === 0) return 'it says that it serves nothing at the moment'
+  if (channel !== wanted.channel) return `it serves channel ${channel}, not ${wanted.channel}`
+  if (canonicalArch(arch) !== wanted.arch) return `it serves ${arch}, not ${wanted.arch}`
+  if (calls != null && calls !== peerId) return `it calls itself ${calls}, and is ${peerId}`
+  return undefined
+}
+
+const candidateAt = (url: string): Candidate => ({ url, source: 'dht', name: null, generation: null })
+
+function judged(candidate: Candidate, own: ReadonlySet<string>): Candidate | RejectedCandidate {
+  const { host, port } = placeIn(candidate.url)
+  const reason = isIP(host) === 0 ? `${host} is a name, and no address` : hostProblem(host, port, own)
+  return reason === undefined ? candidate : { ...candidate, reason }
+}
+
+function hostProblem(host: string, port: number, own: ReadonlySet<string>): string | undefined {
+  if (isIP(host) === 4) return addressProblem(host, port, own)
+  // WHATWG's URL writes an IPv6 address in its shortest form, and one that holds an IPv4 address in hexadecimal.
+  if (host === '::' || host === '::1' || /^::(ffff:)?[0-9a-f]{1,4}:[0-9a-f]{1,4}$/.test(host))
+    return `${host} is no address of another machine`
+  if (/^ff/.test(host)) return `${host} is a multicast address`
+  if (/^fe[89ab]/.test(host)) return `${host} is a link-local address, and its link is not known`
+  return addressProblem('192.0.2.1', port, own)
+}
+
+const isAt = ({ url }: Candidate, host: string | undefined) =>
+  host !== undefined && URL.canParse(url) && placeIn(url).host === host
+
+function placeIn(url: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(url)
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) }
+}

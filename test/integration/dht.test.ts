@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { Candidate } from '../../agent/candidate.ts'
+import { besideProviders, lookInDht, node, ORIGIN } from '../support/beside-providers.ts'
+import type { SeenInDht } from '../support/dht-agent-program.ts'
+import type { Told } from '../support/dht-look-program.ts'
+import type { DhtProvider } from '../support/dht-providers-program.ts'
+
+const PROVIDERS: readonly DhtProvider[] = [
+  ORIGIN,
+  { machine: 'plasm-aaaaaa', generation: 1, sequence: 7, port: 8081, dhtPort: 4002, bootstrap: ['10.77.0.1:4001'] },
+  {
+    machine: 'plasm-bbbbbb',
+    generation: 2,
+    sequence: 8,
+    port: 8082,
+    dhtPort: 4003,
+    bootstrap: ['/ip4/10.77.0.1/tcp/4001'],
+  },
+]
+const URLS = [8080, 8081, 8082].map((port) => `http://10.77.0.1:${port}`)
+const candidatesIn = (told: readonly Told[]) => told.filter((one) => !('reason' in one))
+
+test('of three providers on private addresses a client that knows one DHT node finds all, with what they say', async (t) => {
+  const { told, milliseconds } = await lookInDht(PROVIDERS, { bootstrap: ['/ip4/10.77.0.1/tcp/4001'], candidates: 3 })
+  t.diagnostic(`${Math.round(milliseconds)} ms`)
+  const asked = candidatesIn(told).filter(({ peerId }) => peerId !== undefined)
+  assert.deepEqual([...new Set(asked.map(({ url }) => url))].sort(), URLS, JSON.stringify(told))
+  const { source, name, generation, sequence, version, load, set, peerId } = asked.find(({ url }) => url === URLS[2])!
+  assert.deepEqual(
+    { source, name, generation, sequence, version, load },
+    { source: 'dht', name: 'plasm-bbbbbb', generation: 2, sequence: 8, version: '1.2.3', load: 0 },
+  )
+  assert.match(set!, /^[0-9a-f]{12}$/)
+  assert.match(peerId!, /^12D3KooW/)
+})
+
+test('a client whose bootstrap node comes up only later finds it then', async () => {
+  const { told } = await lookInDht([{ ...ORIGIN, delayMs: 3_000 }], { bootstrap: ['10.77.0.1:4001'], candidates: 1 })
+  const [first] = candidatesIn(told)
+  assert.equal(first?.url, URLS[0])
+})
+
+test('discovery takes what the DHT tells where mDNS is silent', async () => {
+  const client = node('discover-program.ts', '15000', '10.77.0.1:4001')
+  const { found } = (await besideProviders([ORIGIN], client)) as { found: readonly Candidate[] }
+  assert.deepEqual(
+    found.map(({ url, source, name }) => [url, source, name]),
+    [[URLS[0], 'dht', 'plasm-origin']],
+  )
+})
+
+test('a machine that is ready is found in the DHT, by its own peer id, until its agent ends', async () => {
+  const program = [process.execPath, fileURLToPath(new URL('../support/dht-agent-program.ts', import.meta.url))].join(
+    ' ',
+  )
+  const onLink = fileURLToPath(new URL('../support/on-link.sh', import.meta.url))
+  const { stdout } = await promisify(execFile)(onLink, [program], { timeout: 60_000 })
+  const { document, peerId, statusPeerId, ended, after } = JSON.parse(stdout.trim().split('\n').at(-1)!) as SeenInDht
+  assert.equal(peerId, statusPeerId)
+  assert.equal(document.peerId, peerId)
+  assert.match(document.urls[0]!, /^http:\/\/10\.78\.0\.1:\d+$/)
+  assert.deepEqual([document.channel, document.machine, document.load], ['stable', 'plasm', 0])
+  assert.ok(document.sequence! > 0 && document.generation! > 0, JSON.stringify(document))
+  assert.equal(ended, 0)
+  assert.notEqual(after, 'answers')
+})

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import type { Source } from '../../../agent/source.ts'
+import { DHT_TIMING, withDht } from '../../../agent/source-dht.ts'
+
+const CONFIG = { channel: 'stable', arch: 'x86_64', bootstrap: [] } as const
+const ANY_ADDRESS = () => new Set(['192.0.2.9'])
+
+/** A port where somebody listens and counts who comes. */
+async function listener(t: TestContext) {
+  const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  return { server, port: (server.address() as { port: number }).port }
+}
+
+test('the DHT is joined by a neighbour on the link whose advertisement tells of its node', async (t) => {
+  const { server, port } = await listener(t)
+  const stop = new AbortController()
+  const link: Source = async (consider) =>
+    consider({ url: 'http://127.0.0.1:8080', source: 'mdns', name: null, generation: null, dhtPort: port })
+  const told: string[] = []
+  const sources = withDht(link, CONFIG, ANY_ADDRESS, { ...DHT_TIMING, headStartMs: 0 })
+  const looking = sources.map((look) => look(({ url }) => told.push(url), stop.signal))
+  await once(server, 'connection')
+  stop.abort()
+  await Promise.all(looking)
+  assert.deepEqual(told, ['http://127.0.0.1:8080'])
+})
+
+test('libp2p is not loaded while neighbours have their head start, and nobody waits for it once discovery ends', async () => {
+  const stop = new AbortController()
+  const [, look] = withDht(async () => {}, CONFIG, ANY_ADDRESS, { ...DHT_TIMING, headStartMs: 60_000 })
+  const looking = look!(() => {}, stop.signal)
+  stop.abort()
+  const startedAt = performance.now()
+  await looking
+  assert.ok(performance.now() - startedAt < 100)
+})
