@@ -19,6 +19,7 @@ const { advertiseByDht, openDhtClient } = own.exports
 const advertised = advertiseByDht({
   key: { seed: randomBytes(32) }, listen: { host: '127.0.0.1', port: 0 }, bootstrap: [],
   provided: async () => [{ urls: ['http://192.0.2.1:8080'], channel: 'stable', arch: 'x86_64' }],
+  load: async () => null,
   log: { info() {}, warn: console.error },
 })
 const main = async () => {
@@ -48,5 +49,10 @@ test('in the executable libp2p is a script of its own, which works, and the agen
   const { size } = await stat(dht)
   t.diagnostic(`${size} bytes beside ${(await stat(script)).size}`)
   const { stdout } = await promisify(execFile)(process.execPath, ['-e', PROGRAM, dht], { timeout: 30_000 })
-  assert.deepEqual(JSON.parse(stdout), { urls: ['http://192.0.2.1:8080'], channel: 'stable', arch: 'x86_64' })
+  assert.deepEqual(JSON.parse(stdout), {
+    urls: ['http://192.0.2.1:8080'],
+    channel: 'stable',
+    arch: 'x86_64',
+    load: null,
+  })
 })
