@@ -11,13 +11,15 @@ import { bundleScripts } from '../../images/bundle-scripts.ts'
 const PROGRAM = `
 const { wrap, isBuiltin } = require('node:module')
 const { Script } = require('node:vm')
-const { randomBytes } = require('node:crypto')
+const { generateKeyPairSync } = require('node:crypto')
 const own = { exports: {} }
 const onlyNode = (name) => { if (!isBuiltin(name)) throw new Error(name + ' is not in the script'); return require(name) }
 new Script(wrap(require('node:fs').readFileSync(process.argv[1], 'utf8'))).runInThisContext()(own.exports, onlyNode, own, 'dht.cjs', '/')
 const { advertiseByDht, openDhtClient } = own.exports
+const { privateKey } = generateKeyPairSync('ed25519')
+const seed = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32)
 const advertised = advertiseByDht({
-  key: { seed: randomBytes(32) }, listen: { host: '127.0.0.1', port: 0 }, bootstrap: [],
+  key: { seed, privateKey }, listen: { host: '127.0.0.1', port: 0 }, bootstrap: [],
   provided: async () => [{ urls: ['http://192.0.2.1:8080'], channel: 'stable', arch: 'x86_64' }],
   load: async () => null,
   log: { info() {}, warn: console.error },
