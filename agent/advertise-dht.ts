@@ -38,7 +38,7 @@ export function advertiseInDht(service: DhtService): { stop(): Promise<void> } {
     const urls = address.includes('%')
       ? []
       : [`http://${address.includes(':') ? `[${address}]` : address}:${config.port}`]
-    return [providerDocument(set, { urls, machine, generation, load: await load(), peerId: key.peerId })]
+    return [providerDocument(set, { urls, machine, generation, peerId: key.peerId })]
   }
   const start = async () => {
     const { advertiseByDht } = await loadDht()
@@ -48,6 +48,7 @@ export function advertiseInDht(service: DhtService): { stop(): Promise<void> } {
       listen: { host: '0.0.0.0', port: config.dhtPort },
       bootstrap: config.bootstrap.flatMap((text) => parseBootstrapPeer(text) ?? []),
       provided,
+      load,
       log,
     })
   }

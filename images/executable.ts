@@ -102,10 +102,11 @@ async function pack({ script, assets, arch, runtime, sysroot, dir }: PackJob): P
   const output = join(dir, 'plasm-agent')
   const generator = await cacheGenerator(arch, runtime.file, sysroot, dir)
   const program = join(REPOSITORY, 'images/pack-sea.ts')
+  const all = { ...assets, ...(generator ? await codeCaches(assets, generator) : {}) }
   const args = [
     program,
     script,
-    JSON.stringify(assets),
+    JSON.stringify(all),
     output,
     pkgTarget,
     NODE_VERSION,
@@ -113,6 +114,16 @@ async function pack({ script, assets, arch, runtime, sysroot, dir }: PackJob): P
   ]
   await execa(process.execPath, args, { cwd: dir, env: { HOME: home } })
   return output
+}
+
+/** V8's code cache of each script beside the main one, whose own cache pkg makes; dht-asset.cjs finds it by its name. */
+async function codeCaches(assets: Scripts['assets'], generator: string): Promise<Scripts['assets']> {
+  const made: Record<string, string> = {}
+  for (const [name, file] of Object.entries(assets)) {
+    made[`${name}.cache`] = `${file}.cache`
+    await execa(generator, [join(REPOSITORY, 'images/code-cache.cjs'), file, `${file}.cache`])
+  }
+  return made
 }
 
 /**

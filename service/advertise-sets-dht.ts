@@ -39,17 +39,18 @@ export function advertiseSetsByDht(options: DhtAdvertisedRoot): Pick<DhtAdvertis
       listen: { host: bind, port: dhtPort },
       bootstrap: bootstrap.flatMap((text) => parseBootstrapPeer(text) ?? []),
       provided: () => provided(options),
+      load: async () => options.load(),
       log,
     })
   })
   starting.catch((thrown: unknown) => log.warn({ code: asPlasmError(thrown).code }, asPlasmError(thrown).message))
 
-  async function provided({ port, load }: DhtAdvertisedRoot) {
+  async function provided({ port }: DhtAdvertisedRoot) {
     const { machine = null, generation } = await providerIdentity(root)
     const urls = urlsOf(bind, port)
     const isFirst = (set: { channel: string; arch: Arch }) => set.channel === first.channel && set.arch === first.arch
     const sets = [...(await servedSets(root))].sort((a, b) => Number(isFirst(b)) - Number(isFirst(a)))
-    return sets.map((set) => providerDocument(set, { urls, machine, generation, load: load(), peerId: key.peerId }))
+    return sets.map((set) => providerDocument(set, { urls, machine, generation, peerId: key.peerId }))
   }
   return {
     async stop() {

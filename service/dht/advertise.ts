@@ -15,6 +15,8 @@ const RETRY_FIRST_MS = 1_000
 const RETRY_LAST_MS = 60_000
 /** What still runs at a stop is cut then. */
 const STOP_WITHIN_MS = 1_500
+/** How old an answer to those who ask may be. */
+const ANSWER_AGAIN_AFTER_MS = 1_000
 
 /** As pino's, and no more of it: the agent's log has another form. */
 export interface DhtLog {
@@ -28,6 +30,8 @@ export interface DhtAdvertised {
   readonly bootstrap: readonly BootstrapPeer[]
   /** What is provided at the moment; none, and the node only takes part in the DHT. */
   readonly provided: () => Promise<readonly ProviderDocument[]>
+  /** Transfers that run, for whoever asks; null: not known. */
+  readonly load: () => Promise<number | null>
   readonly log: DhtLog
   readonly timing?: PublishTiming
 }
@@ -52,19 +56,20 @@ export function advertiseByDht(options: DhtAdvertised): DhtAdvertisement {
     const { libp2p, port } = node
     const { log, provided, timing = PUBLISH_TIMING } = options
     log.info({ port, peerId: libp2p.peerId.toString(), bootstrap: options.bootstrap.length }, 'taking part in the DHT')
+    const [told, load] = [notMoreOften(provided), notMoreOften(options.load)]
     await answerProvider(libp2p, async (place) => {
-      const all = await provided()
-      if (!place) return all[0]
-      const arch = canonicalArch(place.archName)
-      return all.find((one) => one.channel === place.channel && canonicalArch(one.arch) === arch)
+      const arch = place && canonicalArch(place.archName)
+      const fits = (one: ProviderDocument) => one.channel === place?.channel && canonicalArch(one.arch) === arch
+      const found = place ? (await told()).find(fits) : (await told())[0]
+      return found && { ...found, load: await load() }
     })
     const wanted = async () => (await provided()).flatMap(wantedOf)
-    const told = new Set<string>()
+    const logged = new Set<string>()
     const onPublished = ({ key, url, peers }: { key: string; url: string; peers: number }) => {
       // What nobody else keeps yet is told again once somebody does.
       const what = `${key} ${url} ${peers > 0}`
-      if (told.has(what)) return
-      told.add(what)
+      if (logged.has(what)) return
+      logged.add(what)
       log.info({ key, url, peers }, 'advertising by the DHT')
     }
     await keepPublished(libp2p, wanted, stop.signal, onPublished, timing)
@@ -98,6 +103,19 @@ async function startNode(
     }
   }
   return undefined
+}
+
+/** Anybody may ask as often as they like, and finding out takes reading files. */
+function notMoreOften<T>(find: () => Promise<T>): () => Promise<T> {
+  let found: Promise<T> | undefined
+  let at = 0
+  return () => {
+    if (!found || performance.now() - at >= ANSWER_AGAIN_AFTER_MS) {
+      found = find()
+      at = performance.now()
+    }
+    return found
+  }
 }
 
 function cannotListen({ host, port }: DhtListen, cause: Error): PlasmError {

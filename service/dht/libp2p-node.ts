@@ -1,4 +1,4 @@
-import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
 import { type KadDHTComponents, kadDHT, passthroughMapper, type SingleKadDHT } from '@libp2p/kad-dht'
 import { noise } from '@libp2p/noise'
@@ -6,6 +6,7 @@ import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
+import { rawPublicKey } from '../ed25519.ts'
 import type { NodeKey } from '../node-key.ts'
 import { boundedDatastore } from './bounded-datastore.ts'
 import { KEY_NAMESPACE, parseRecordKey } from './keys.ts'
@@ -44,7 +45,7 @@ export async function startLibp2p(key: NodeKey, listen: DhtListen | null) {
   const records = boundedDatastore()
   const node = await createLibp2p({
     start: false,
-    privateKey: await generateKeyPairFromSeed('Ed25519', key.seed),
+    privateKey: privateKeyFromRaw(bothHalves(key)),
     datastore: records,
     addresses: {
       listen: server ? [`/${listen.host.includes(':') ? 'ip6' : 'ip4'}/${listen.host}/tcp/${listen.port}`] : [],
@@ -98,6 +99,11 @@ export async function startLibp2p(key: NodeKey, listen: DhtListen | null) {
     /** What this node stores, its own records among them. */
     records,
   })
+}
+
+/** As libp2p takes them. From the seed alone it would compute the public one in JavaScript, which takes a slow guest a second. */
+function bothHalves({ seed, privateKey }: NodeKey): Buffer {
+  return Buffer.concat([seed, rawPublicKey(privateKey)!])
 }
 
 /** What a node stores for others: values of a size that a record has. Whether they are true is for those who ask to find out. */

@@ -46,7 +46,6 @@ export function providerDocument(
     readonly urls: readonly string[]
     readonly machine: string | null
     readonly generation: number
-    readonly load: number | null
     readonly peerId: string
   },
 ): ProviderDocument {

@@ -11,14 +11,17 @@ import { bundleScripts } from '../../images/bundle-scripts.ts'
 const PROGRAM = `
 const { wrap, isBuiltin } = require('node:module')
 const { Script } = require('node:vm')
-const { randomBytes } = require('node:crypto')
+const { generateKeyPairSync } = require('node:crypto')
 const own = { exports: {} }
 const onlyNode = (name) => { if (!isBuiltin(name)) throw new Error(name + ' is not in the script'); return require(name) }
 new Script(wrap(require('node:fs').readFileSync(process.argv[1], 'utf8'))).runInThisContext()(own.exports, onlyNode, own, 'dht.cjs', '/')
 const { advertiseByDht, openDhtClient } = own.exports
+const { privateKey } = generateKeyPairSync('ed25519')
+const seed = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32)
 const advertised = advertiseByDht({
-  key: { seed: randomBytes(32) }, listen: { host: '127.0.0.1', port: 0 }, bootstrap: [],
+  key: { seed, privateKey }, listen: { host: '127.0.0.1', port: 0 }, bootstrap: [],
   provided: async () => [{ urls: ['http://192.0.2.1:8080'], channel: 'stable', arch: 'x86_64' }],
+  load: async () => null,
   log: { info() {}, warn: console.error },
 })
 const main = async () => {
@@ -48,5 +51,10 @@ test('in the executable libp2p is a script of its own, which works, and the agen
   const { size } = await stat(dht)
   t.diagnostic(`${size} bytes beside ${(await stat(script)).size}`)
   const { stdout } = await promisify(execFile)(process.execPath, ['-e', PROGRAM, dht], { timeout: 30_000 })
-  assert.deepEqual(JSON.parse(stdout), { urls: ['http://192.0.2.1:8080'], channel: 'stable', arch: 'x86_64' })
+  assert.deepEqual(JSON.parse(stdout), {
+    urls: ['http://192.0.2.1:8080'],
+    channel: 'stable',
+    arch: 'x86_64',
+    load: null,
+  })
 })

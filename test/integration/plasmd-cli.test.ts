@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { parseManifest } from '../../service/manifest.ts'
 import { makeRoot, putSet, serve, sha256 } from '../support/plasmd.ts'
 import { PLASMD, startPlasmd } from '../support/plasmd-process.ts'
+import { until } from '../support/serve-machine.ts'
 
 interface Ended {
   readonly code: number
@@ -44,6 +45,8 @@ const WRONG: ReadonlyArray<[args: readonly string[], code: number, says: RegExp]
   [['serve', '--arch', 'mips'], 2, /mips/],
   [['serve', '--port', '70000'], 2, /port/],
   [['serve', '--channel', '../x'], 2, /channel/],
+  [['serve', '--dht-port', '-1'], 2, /port/],
+  [['serve', '--bootstrap', '192.0.2.1'], 2, /192\.0\.2\.1.*no bootstrap peer/],
   [['serve', 'surplus'], 2, /too many arguments/],
   [['frobnicate'], 2, /unknown command/],
   [['manifest', 'generate', '/nonexistent/stable/arm64'], 78, /artifacts-missing/],
@@ -59,6 +62,16 @@ for (const [args, code, says] of WRONG) {
     assert.match(ended.stderr, says)
   })
 }
+
+test('serve takes part in the DHT where it is not told otherwise, and leaves it at its end', async (t) => {
+  const { root } = await makeSet(t)
+  const { child, log } = await startPlasmd(t, ['-a', root, '--no-mdns', '--dht-port', '0'])
+  const joined = await until('a node', async () => log().find(({ msg }) => msg === 'taking part in the DHT'))
+  const serving = log().find(({ msg }) => msg === 'serving')!
+  assert.equal(joined.peerId, serving.peerId)
+  child.kill('SIGTERM')
+  assert.deepEqual(await once(child, 'exit'), [0, null])
+})
 
 test('a taken port is an error of its own, with exit code 69', async (t) => {
   const { root } = await makeSet(t)

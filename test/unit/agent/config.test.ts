@@ -56,6 +56,23 @@ test('the kernel command line comes before agent.toml', async (t) => {
   assert.equal(config.port, 9000)
 })
 
+test('by whom the DHT is joined is said by parameter or in agent.toml, and what is no peer is refused', async (t) => {
+  const asked = async (cmdline: string, toml = '') => {
+    const { bootstrap, dhtPort } = await readConfig(await sources(t, { cmdline, toml }))
+    return [bootstrap, dhtPort]
+  }
+  assert.deepEqual(await asked(''), [[], 4001])
+  const multiaddr = '/ip4/192.0.2.1/tcp/4001'
+  assert.deepEqual(await asked(`phase.bootstrap=${multiaddr},origin:4001`), [[multiaddr, 'origin:4001'], 4001])
+  const toml = 'bootstrap = ["/dnsaddr/boot.example"]\ndht_port = 4002\n'
+  assert.deepEqual(await asked('', toml), [['/dnsaddr/boot.example'], 4002])
+  assert.deepEqual(await asked(`phase.bootstrap=${multiaddr}`, toml), [[multiaddr], 4002])
+  await assert.rejects(asked('phase.bootstrap=http://origin:4001'), {
+    code: 'config-invalid',
+    facts: { parameter: 'phase.bootstrap', value: 'http://origin:4001' },
+  })
+})
+
 test('a machine is named by its first Ethernet MAC, else by its machine id', async (t) => {
   const from = await sources(t, { machineId: '0123456789abcdef0123456789ABCDEF\n' })
   assert.equal((await readConfig(from)).machine, 'plasm-abcdef')
