@@ -22,6 +22,9 @@ export interface Candidate {
   readonly onLink?: boolean
 }
 
+/** Where a provider is connected to: what every connection to a candidate is made with. */
+export type Place = Pick<Candidate, 'url' | 'reach'>
+
 /** A place that discovery found and will not ask, with the reason in words. */
 export interface RejectedCandidate extends Candidate {
   readonly reason: string
