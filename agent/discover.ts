@@ -36,6 +36,8 @@ export async function discover(
   const consider = (candidate: Candidate | RejectedCandidate) => {
     const { url } = candidate
     if ('reason' in candidate) {
+      // One that said goodbye; what somebody else says of the same place does not count.
+      if (found.get(url)?.source === candidate.source) found.delete(url)
       if (rejected.get(url) === candidate.reason) return
       rejected.set(url, candidate.reason)
     } else {

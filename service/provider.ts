@@ -11,6 +11,7 @@ import { createDigestCache } from './digest-cache.ts'
 import { asPlasmError, PlasmError } from './errors.ts'
 import { sendProblem, statusOf } from './http-problem.ts'
 import { createOwnLineage } from './own-lineage.ts'
+import { printable } from './printable.ts'
 import { providerKey } from './provider-key.ts'
 import type { Site } from './site.ts'
 import { createTransferSlots } from './transfers.ts'
@@ -157,9 +158,4 @@ async function close(server: Server, graceMs: number): Promise<void> {
 function urlHost(bind: string): string {
   if (bind === '0.0.0.0' || bind === '::') return '127.0.0.1'
   return bind.includes(':') ? `[${bind}]` : bind
-}
-
-/** A request part for a log that people read on a terminal: no control characters, nothing beyond ASCII, not endless. */
-function printable(text: string): string {
-  return text.slice(0, 256).replace(/[^\x20-\x7e]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }

@@ -19,7 +19,16 @@ async function discoverBeside(peer: string, command: string) {
 test('finds a booted machine over mDNS, with its name and generation, where there is no default route', async () => {
   const peer = advertise('plasm-aaaaaa', 8080, 'stable', 'generation=3')
   const { found, milliseconds } = await discoverBeside(peer, node('discover-program.ts', '5000'))
-  assert.deepEqual(found, [{ url: 'http://10.77.0.1:8080', source: 'mdns', name: 'plasm-aaaaaa', generation: 3 }])
+  assert.deepEqual(found, [
+    {
+      url: 'http://10.77.0.1:8080',
+      source: 'mdns',
+      name: 'plasm-aaaaaa',
+      generation: 3,
+      version: '0.1.0',
+      onLink: true,
+    },
+  ])
   assert.ok(milliseconds < 2_000, `an answer by unicast comes at once, not after ${milliseconds} ms`)
 })
 
