@@ -12,7 +12,7 @@ import { createLateSink } from './late-sink.ts'
 import { createLog } from './log.ts'
 import { logDirectory } from './log-directory.ts'
 import { mend } from './mend.ts'
-import { plasmdService } from './plasmd-service.ts'
+import { plasmdService, servesIpv6 } from './plasmd-service.ts'
 import { prove } from './prove.ts'
 import { plasmdAnswers } from './provider-step.ts'
 import { readinessNotifier } from './readiness-notify.ts'
@@ -132,7 +132,9 @@ async function untilLost(server: Server, sources: () => Promise<Sources>): Promi
   const served = await run.step('adopt', () => adoptServed(server))
   await run.step('provider', () => plasmdAnswers(owner, { port, foreign: told.foreignPlasmd, stop }))
   await run.step('self-check', () => prove(server, served))
-  const advertised = await run.step('advertise', () => advertiseSet(server.setting, served, port, stop))
+  const advertised = await run.step('advertise', () =>
+    advertiseSet(server.setting, served, { port, ipv6: servesIpv6(told) }, stop),
+  )
   try {
     status.advertising(true)
     await run.step('ready', () => announce(server, served.record, advertised.address))

@@ -76,7 +76,15 @@ export async function startProvider(options: ProviderOptions): Promise<Provider>
   await listen(server, port, bind)
   const address = server.address() as AddressInfo
   const advertising = options.mdns
-    ? advertiseSets({ root, port: address.port, bind, first: { channel, arch }, log })
+    ? advertiseSets({
+        root,
+        port: address.port,
+        bind,
+        first: { channel, arch },
+        peerId: key.peerId,
+        load: site.transfers.running,
+        log,
+      })
     : undefined
   const url = `http://${urlHost(bind)}:${address.port}`
   log.info({ url, artifacts: root, channel, arch, peerId: key.peerId }, 'serving')
