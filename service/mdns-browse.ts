@@ -119,14 +119,14 @@ export async function browseLinks({
 
 /** Asks on one link, less and less often. */
 function beginRounds(
-  send: (packet: Buffer) => void,
+  send: (packet: Buffer) => boolean,
   table: InstanceTable,
   later: (milliseconds: number, work: () => void) => void,
 ): void {
   const ask = (round: number) => {
     const questions: Question[] = [{ name: SERVICE, type: 'PTR' }, ...table.missing()]
-    send(encodeQuery(questions, { unicast: round === 0, known: table.known(performance.now()) }))
-    later(untilNext(round), () => ask(round + 1))
+    const isOpen = send(encodeQuery(questions, { unicast: round === 0, known: table.known(performance.now()) }))
+    if (isOpen) later(untilNext(round), () => ask(round + 1))
   }
   ask(0)
 }

@@ -29,13 +29,13 @@ interface Callbacks {
   onPacket(packet: LinkPacket): void
   /** A packet from an address that is on none of this machine's links (RFC 6762, 11). */
   onForeign(sender: string): void
-  /** Another place was opened. */
-  onOpen(send: (packet: Buffer) => void): void
+  /** Another place was opened. @param send to everybody there; says whether the place is still open */
+  onOpen(send: (packet: Buffer) => boolean): void
 }
 
 interface Place {
   readonly sockets: readonly Socket[]
-  send(packet: Buffer): void
+  send(packet: Buffer): boolean
 }
 
 /**
@@ -69,10 +69,14 @@ export function createMdnsSockets({ onPacket, onForeign, onOpen }: Callbacks): M
     const scope = type === 'udp6' ? `%${link.name}` : ''
     const group = GROUP[type]
     const sockets = [asking, hearing]
-    const send = (packet: Buffer) => void asking.send(packet, MDNS_PORT, `${group}${scope}`, () => {})
+    const isOpen = () => (places.get(key) as Place | undefined)?.sockets === sockets
+    const send = (packet: Buffer) => {
+      if (isOpen()) attempt(fail, () => asking.send(packet, MDNS_PORT, `${group}${scope}`, () => {}))
+      return isOpen()
+    }
     // Whatever fails, the place is closed and opened again: the network may have been taken away from under it.
     const fail = () => {
-      if ((places.get(key) as Place | undefined)?.sockets !== sockets) return
+      if (!isOpen()) return
       closeAll(sockets)
       places.set(key, { again: performance.now() + TRY_AGAIN_MS })
     }
@@ -80,9 +84,11 @@ export function createMdnsSockets({ onPacket, onForeign, onOpen }: Callbacks): M
     asking.on('message', getAnswer).on('error', fail)
     places.set(key, { sockets, send })
     hearing.bind(MDNS_PORT, `${group}${scope}`, () => {
+      if (!isOpen()) return
       attempt(fail, () => {
         hearing.addMembership(group, type === 'udp4' ? address : `::${scope}`)
         asking.bind(MDNS_PORT, address, () => {
+          if (!isOpen()) return
           attempt(fail, () => {
             asking.setMulticastInterface(type === 'udp4' ? address : `::${scope}`)
             asking.setMulticastTTL(TTL)

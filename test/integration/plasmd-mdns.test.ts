@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { generateManifest, writeManifestFile } from '../../service/publish.ts'
+import { avahiHere } from '../support/avahi-here.ts'
 import { makeRoot, putSet } from '../support/plasmd.ts'
 import { PLASMD } from '../support/plasmd-process.ts'
 
@@ -60,11 +61,15 @@ test('plasmd provider list finds each set that is served on the link', { skip: w
   assert.equal(end, 'ended with 0')
 })
 
-const AVAHI = why('unshare', 'ip', 'avahi-daemon', 'avahi-browse', 'dbus-daemon')
+const avahi = await avahiHere('avahi-sees').catch((thrown: Error) => thrown)
+const AVAHI = avahi instanceof Error ? `avahi cannot be had: ${avahi.message}` : why('unshare', 'ip')
 
 test('a DNS-SD browser sees name, host, port and TXT, and the goodbye', { skip: AVAHI }, async (t) => {
   const browse = 'avahi-browse --resolve --parsable --terminate _phase-image._tcp'
-  const out = await onLink(`${beside(await makeSets(t), 2, browse)}; echo again; ${browse}`, { AVAHI: '1' })
+  const out = await onLink(`${beside(await makeSets(t), 2, browse)}; echo again; ${browse}`, {
+    ...(avahi instanceof Error ? {} : avahi),
+    AVAHI: '1',
+  })
   const [before, after] = out.split('ended with 0\nagain\n')
   const resolved = before!
     .split('\n')
