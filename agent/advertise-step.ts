@@ -3,14 +3,13 @@ import type { Arch } from '../service/arch.ts'
 import { PlasmError } from '../service/errors.ts'
 import { identityTxt } from '../service/identity-txt.ts'
 import { ownAddresses } from '../service/own-addresses.ts'
-import { isLinkLocal } from '../service/own-links.ts'
 import { runningTransfers } from './plasmd-probe.ts'
 import type { Served } from './served.ts'
 
 /** DHCP runs beside the agent; a machine without an address has nobody to tell. */
 const ADDRESS_WITHIN_MS = 60_000
-/** An IPv6 link-local address is there before anybody has given this machine another: it is what counts where nobody does. */
-const LINK_LOCAL_AFTER_MS = 10_000
+/** IPv6 addresses are there before DHCP has answered: one of them is what counts where it does not. */
+const IPV4_WITHIN_MS = 10_000
 const LOOK_EVERY_MS = 100
 /** Each change of the load is a packet to everybody. */
 const LOAD_EVERY_MS = 30_000
@@ -101,8 +100,7 @@ function followLoad(port: number, tell: (load: number) => void): () => void {
 async function awaitAddress(address: () => string | undefined, ipv6: boolean, stop: AbortSignal): Promise<string> {
   for (let waited = 0; waited < ADDRESS_WITHIN_MS; waited += LOOK_EVERY_MS) {
     const found = address()
-    const fits =
-      found !== undefined && (!found.includes(':') || (ipv6 && (!isLinkLocal(found) || waited >= LINK_LOCAL_AFTER_MS)))
+    const fits = found !== undefined && (!found.includes(':') || (ipv6 && waited >= IPV4_WITHIN_MS))
     if (fits) return found
     if (stop.aborted) throw new PlasmError('stopped', 'the agent was asked to stop')
     await sleep(LOOK_EVERY_MS)

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PlasmError } from '../service/errors.ts'
-import { ownAddresses } from '../service/own-addresses.ts'
+import { hasGivenAddress, ownAddresses } from '../service/own-addresses.ts'
 import { type Candidate, type RejectedCandidate, settledAt } from './candidate.ts'
 import type { AgentConfig } from './config.ts'
 import type { Source } from './source.ts'
@@ -83,9 +83,8 @@ function noProvider(
   const reasons = [...silent, ...[...rejected].map(([url, reason]) => `${url}: ${reason}`)]
   return new PlasmError('no-provider', `no provider for ${channel}/${arch} within ${deadlineMs / 1000} s`, {
     facts: { deadlineMs, rejected: reasons, ownAddresses: [...own] },
-    hint:
-      own.size === 0
-        ? 'this machine has no IPv4 address: check DHCP'
-        : 'start a provider on this link, let UDP 5353 multicast pass, or name one with phase.provider=http://host:8080',
+    hint: !hasGivenAddress(own)
+      ? 'nobody has given this machine an address: check DHCP'
+      : 'start a provider on this link, let UDP 5353 multicast pass, or name one with phase.provider=http://host:8080',
   })
 }

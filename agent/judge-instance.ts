@@ -1,6 +1,7 @@
+import { isIP } from 'node:net'
 import { canonicalArch } from '../service/arch.ts'
 import type { ServiceInstance } from '../service/dns-sd.ts'
-import { isOnLink, type Link, ownLinks } from '../service/own-links.ts'
+import { isLinkLocal, isOnLink, type Link, ownLinks } from '../service/own-links.ts'
 import { printable } from '../service/printable.ts'
 import { bestAddress, placeOf } from '../service/provider-place.ts'
 import { addressProblem, type Candidate, type RejectedCandidate } from './candidate.ts'
@@ -20,7 +21,8 @@ export function judgeInstance(
   links: readonly Link[] = ownLinks(),
 ): Candidate | RejectedCandidate {
   const usable = addresses.filter((address) => addressProblem(address, port, own) === undefined)
-  const address = bestAddress(usable, sender) ?? bestAddress(addresses, sender)!
+  const near = usable.filter((address) => [...own].some((ours) => familyOf(ours) === familyOf(address)))
+  const address = bestAddress(near, sender) ?? bestAddress(usable, sender) ?? bestAddress(addresses, sender)!
   const machine = txt.get('machine') || label
   const candidate: Candidate = {
     ...placeOf(target, port, address),
@@ -42,6 +44,9 @@ export function judgeInstance(
           : addressProblem(address, port, own)
   return reason === undefined ? candidate : { ...candidate, reason }
 }
+
+/** A machine without an address of a family reaches nobody by it; link-local is one of its own here. */
+const familyOf = (address: string): number => (isLinkLocal(address) ? 0 : isIP(address))
 
 type Claims = Pick<Candidate, 'sequence' | 'version' | 'load' | 'set' | 'peerId' | 'dhtPort'>
 

@@ -1,4 +1,4 @@
-import { ownLinks } from './own-links.ts'
+import { isLinkLocal, ownLinks } from './own-links.ts'
 
 /**
  * This machine's addresses, loopback left out: IPv4, then IPv6, then the IPv6 link-local ones with their scope (`fe80::1%eth0`), which
@@ -12,3 +12,6 @@ export function ownAddresses(): ReadonlySet<string> {
     ...links.flatMap(({ linkLocal }) => linkLocal),
   ])
 }
+
+/** Whether somebody has given this machine an address, beside those that its interfaces make for themselves. */
+export const hasGivenAddress = (own: ReadonlySet<string>): boolean => [...own].some((address) => !isLinkLocal(address))

@@ -55,3 +55,16 @@ test('by both families it is one candidate, reached by IPv4', async () => {
     [['http://10.77.0.1:8080', undefined]],
   )
 })
+
+test('a machine whose only addresses are IPv6 link-local becomes ready, and is found and reached', async () => {
+  const { candidate, health } = await onLinkPair<Reached>(
+    node('ready-program.ts'),
+    node('reach-program.ts'),
+    { ADDRESSES: 'link-local' },
+    60_000,
+  )
+  assert.match(candidate.url, /^http:\/\/plasm\S*\.local:\d+$/)
+  assert.match(candidate.reach ?? '', /^fe80::[0-9a-f:]+%near$/)
+  assert.deepEqual([candidate.generation, candidate.sequence, health.status], [2, 1, 'healthy'])
+  assert.match(candidate.set ?? '', /^[0-9a-f]{12}$/)
+})

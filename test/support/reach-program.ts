@@ -6,7 +6,7 @@ import { ownAddresses } from '../../service/own-addresses.ts'
 
 /**
  * Discovers a provider here, asks it for its health and fetches an artifact of it. Prints {candidate, health, bytes} as JSON.
- * Arguments: the artifact's path and size.
+ * Arguments: the artifact's path and size; nothing is fetched without.
  */
 const [path, size] = process.argv.slice(2)
 const patience = { connectMs: 2000, headersMs: 2000, stallMs: 2000 }
@@ -21,5 +21,6 @@ let bytes = 0
 const take = (data: Buffer) => {
   bytes += data.length
 }
-await readFrom({ ...candidate!, url: `${candidate!.url}${path}` }, { from: 0, size: Number(size) }, patience, take)
+if (path)
+  await readFrom({ ...candidate!, url: `${candidate!.url}${path}` }, { from: 0, size: Number(size) }, patience, take)
 console.log(JSON.stringify({ candidate, health, bytes }))

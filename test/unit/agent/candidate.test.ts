@@ -128,3 +128,12 @@ test('an IPv6 link-local address is reached by its link', () => {
   const { url, reach, onLink } = judgeInstance(heard({}, 'plasmd-a', 'fe80::1%eth0'), WANTED, own, [])
   assert.deepEqual([url, reach, onLink], ['http://a.local:8080', 'fe80::1%eth0', false])
 })
+
+test('a provider with many addresses is reached by a family that this machine has too', () => {
+  const addresses = ['10.0.0.1', 'fd00::1', 'fe80::1%eth0']
+  const both = { ...heard({}), addresses, sender: 'fe80::1%eth0' }
+  const from = (...ours: string[]) => judgeInstance(both, WANTED, new Set(ours), []).url
+  assert.equal(from('fe80::2%eth0'), 'http://a.local:8080')
+  assert.equal(from('fd00::2', 'fe80::2%eth0'), 'http://[fd00::1]:8080')
+  assert.equal(from('10.0.0.2', 'fd00::2', 'fe80::2%eth0'), 'http://10.0.0.1:8080')
+})
