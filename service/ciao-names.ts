@@ -27,5 +27,5 @@ export function mendHostNames(service: ServiceInternals): void {
   }
 }
 
-/** At the next conflict ciao adds another number to this one. */
-const plainNumber = (host: string): string => host.replace(/(?:-\d+)?-\((\d+)\)(?=\.)/, '-$1')
+/** At another conflict ciao adds another number to this one: `name-2-3`. A machine's own name may end in digits. */
+export const plainNumber = (host: string): string => host.replace(/-\((\d+)\)(?=\.)/, '-$1')

@@ -119,7 +119,7 @@ test('of two machines with one name the later one takes another, and its host na
   const ours = `env IPV6=1 ${node('advertise-program.ts', 'plasm-aaaaaa', '8081', 'stable', 'generation=1')}`
   const browsed = await onLinkPair<Browsed>(
     ADVERTISE,
-    `${ours} >&2 & ours=$!; sleep 5; ${node('browse-program.ts', '2000')}; kill $ours`,
+    `${ours} >&2 & ours=$!; sleep 5; ${node('browse-program.ts', '10000')}; kill $ours`,
     { ADDRESSES: 'link-local' },
   )
   assert.deepEqual(found(browsed), ['http://plasm-aaaaaa.local:8080'])
@@ -128,29 +128,3 @@ test('of two machines with one name the later one takes another, and its host na
     /^http:\/\/plasm-aaaaaa-2\.local:8081: fe80::\S+%near is this machine itself$/,
   )
 })
-
-const DOWN = 'ip link set near down; sleep 5; ip link set near up'
-
-for (const [addresses, url] of [
-  ['ipv4', 'http://10.77.0.1:8080'],
-  ['link-local', 'http://plasm-aaaaaa.local:8080'],
-] as const) {
-  test(`advertising goes on by itself when a link with ${addresses} addresses was down`, async () => {
-    const browsed = await onLinkPair<Browsed>(
-      ADVERTISE,
-      `sleep 1; ${DOWN}; sleep 5; ${node('browse-program.ts', '2500')}`,
-      { ADDRESSES: addresses },
-    )
-    assert.deepEqual(found(browsed), [url])
-  })
-
-  test(`browsing goes on by itself when a link with ${addresses} addresses was down`, async () => {
-    const browsed = await onLinkPair<Browsed>(
-      // It begins when the link is there again, and nobody asks it but who browses.
-      `sh -c 'echo later; sleep 9; exec ${ADVERTISE}'`,
-      `{ sleep 1; ${DOWN}; } & ${node('browse-program.ts', '15000')}`,
-      { ADDRESSES: addresses },
-    )
-    assert.deepEqual(found(browsed), [url])
-  })
-}

@@ -6,11 +6,13 @@
 set -e
 [ -n "${PLASM_INSIDE-}" ] || {
   export PLASM_INSIDE=1
-  if [ "$(id -u)" = 0 ]; then exec unshare --net "$0" "$@"; else exec unshare --user --map-root-user --net "$0" "$@"; fi
+  [ "$(id -u)" = 0 ] || user='--user --map-root-user'
+  # All that was started ends with the process namespace.
+  # shellcheck disable=SC2086 # a list of words
+  exec unshare ${user-} --net --mount --pid --fork --kill-child --mount-proc "$0" "$@"
 }
 unshare --net sleep 60 &
 holder=$!
-trap 'kill $holder $peer 2>/dev/null' EXIT
 until [ "$(readlink /proc/$holder/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.01; done
 ip link set lo up
 ip link add near type veth peer name far netns "$holder"
