@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { Candidate } from '../../agent/candidate.ts'
 import { hostArch } from '../../service/arch.ts'
 import { avahiHere } from '../support/avahi-here.ts'
+import type { Browsed } from '../support/browse-program.ts'
 import { node, onLinkPair, support } from '../support/link-pair.ts'
 
 const env = await avahiHere('avahi-beside').catch((thrown: Error) => thrown)
@@ -56,3 +57,18 @@ test('avahi and a provider on one machine leave each other alone', { skip }, asy
   )
   assert.deepEqual(found.map(({ name }) => name).sort(), ['plasm-770001', 'plasm-bbbbbb'])
 })
+
+const BOTH = [
+  ['ours', `env IPV6=1 ${node('advertise-program.ts', 'plasm-aaaaaa', '8080', 'stable', 'generation=3')}`, false],
+  ["avahi's", published, skip],
+] as const
+for (const [whose, peer, skip] of BOTH) {
+  test(`what is known already is not answered again: ${whose}`, { skip }, async () => {
+    // By then it has announced itself as often as it does by itself.
+    const command = `sleep 6; ${node('browse-program.ts', '7500')}`
+    const { told, counts } = await onLinkPair<Browsed>(peer, command, avahi)
+    assert.equal(told.filter((candidate) => !('reason' in candidate)).length, 1)
+    // Five rounds of questions on each of two families.
+    assert.ok(counts.answers <= 4, `${counts.answers} answers`)
+  })
+}
