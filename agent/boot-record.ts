@@ -23,12 +23,17 @@ export interface StepTiming {
   readonly outcome: 'done' | 'skipped' | 'failed'
 }
 
-/** One provider that was considered, and what became of it. `verdict` is `chosen`, or `rejected: <why>`, or `ranked <n>`. */
+/**
+ * One provider that was considered, and what became of it. `verdict` is `chosen`, or `rejected: <why>`, or `ranked <n>: <why not
+ * first>`; all else is what it claimed.
+ */
 export interface CandidateVerdict {
   readonly url: string
   readonly source: DiscoverySource
   readonly name: string | null
   readonly generation: number | null
+  readonly sequence?: number
+  readonly peerId?: string
   readonly verdict: string
 }
 

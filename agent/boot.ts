@@ -13,15 +13,17 @@ import { discover } from './discover.ts'
 import { createManifestAsker, type ManifestAsker } from './fetch-manifests.ts'
 import { readSeen } from './freshness-file.ts'
 import { storeOnDisk } from './handover-disk.ts'
+import { writeLastLook } from './last-look.ts'
 import { createLateSink } from './late-sink.ts'
 import { machineKey } from './machine-key.ts'
 import { readBootId } from './make-record.ts'
 import { watchMemory } from './memory.ts'
+import { tellNetworkUp } from './network-up.ts'
 import { rank } from './rank.ts'
 import { loadReceipts } from './request-receipt.ts'
 import { settleTrial } from './settle-trial.ts'
 import { onlyAccepted, onlyAnswered } from './sift.ts'
-import { STATE_DIRECTORY } from './state-directory.ts'
+import { RUN_DIRECTORY, STATE_DIRECTORY } from './state-directory.ts'
 import { createStepRunner } from './steps.ts'
 import { openStoreBench, type StoreBench } from './store-bench.ts'
 import { createWorkbench } from './workbench.ts'
@@ -48,6 +50,7 @@ export async function boot(parts: BootParts): Promise<number> {
   if (!told) return EXIT.badConfig
   const reporter = parts.openReporter(told.config, told.key.peerId)
   late.attach(reporter.sink)
+  void tellNetworkUp(runner.emit, { signal: parts.signal })
   await settle(told.config, parts).catch((thrown) => console.error(`plasm-agent: ${asPlasmError(thrown).message}`))
   const workbench = createWorkbench(parts.scratchDirectory ?? SCRATCH_DIRECTORY)
   const memory = watchMemory()
@@ -64,7 +67,9 @@ export async function boot(parts: BootParts): Promise<number> {
     refusedAll: false,
   }
   for (let pause = PAUSE_FIRST_SECONDS; !parts.signal?.aborted; pause = Math.min(pause * 2, PAUSE_LAST_SECONDS)) {
-    const { code, message } = asPlasmError(await attempt(attempts).catch((thrown: unknown) => thrown))
+    const log = createCandidateLog(runner.emit)
+    const { code, message } = asPlasmError(await attempt(attempts, log).catch((thrown: unknown) => thrown))
+    await tellWhy(parts, `${message} [${code}]`, log)
     if (attempts.refusedAll) {
       runner.emit({ type: 'not-ready', reason: `${message} [${code}]` })
       await reporter.flush(REPORTS_AT_END_MS)
@@ -93,6 +98,12 @@ async function settle({ mode, storeRoot, bootNonce }: AgentConfig, parts: BootPa
   if (verdict.is === 'failed') console.error(`plasm-agent: ${verdict.trial.digest} is left: ${verdict.reason}`)
 }
 
+/** For `plasm-agent why`. What cannot be told stops nothing. */
+async function tellWhy({ runDirectory = RUN_DIRECTORY }: BootParts, failed: string, log: CandidateLog): Promise<void> {
+  const look = { at: new Date().toISOString(), failed, candidates: log.verdicts() }
+  await writeLastLook(runDirectory, look).catch(() => {})
+}
+
 /** The provider is not to blame, and memory may do without the disk. */
 function giveUpDisk(attempts: Attempts): void {
   if (!attempts.bench) return
@@ -113,9 +124,8 @@ async function openBench(config: AgentConfig, { dataDisk }: BootParts): Promise<
 }
 
 /** One attempt, in the order of FETCH_STEPS. @throws what the last candidate failed with */
-async function attempt(attempts: Attempts): Promise<never> {
+async function attempt(attempts: Attempts, log: CandidateLog): Promise<never> {
   const { parts, runner, config, policy, failures } = attempts
-  const log = createCandidateLog(runner.emit)
   const manifests = createManifestAsker(config, policy)
   const candidates = await runner
     .step('discover', () => discover(config, asking(manifests, log), parts.discovery))
@@ -138,7 +148,7 @@ async function attempt(attempts: Attempts): Promise<never> {
   const wrongClock = clockProblem(accepted[0]!.verified.manifest, policy, Date.now())
   if (wrongClock) console.error(`plasm-agent: ${wrongClock}; set it`)
   const ranked = await runner.step('rank', () => rank(accepted, config.machine, failures))
-  log.ranked(ranked.map(({ candidate }) => candidate))
+  log.ranked(ranked)
   let last: unknown
   for (const choice of ranked) {
     parts.signal?.throwIfAborted()

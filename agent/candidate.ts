@@ -24,7 +24,7 @@ export interface Candidate {
   /** To be connected to instead of the URL's host: `fe80::1%eth0`, which a URL cannot carry (RFC 6874 is not in WHATWG's). */
   readonly reach?: string
   /** Whether it is on a link of this machine; absent: not known. */
-  readonly onLink?: boolean
+  readonly onLink?: boolean | undefined
 }
 
 /** Where a provider is connected to: what every connection to a candidate is made with. */

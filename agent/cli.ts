@@ -1,9 +1,11 @@
 import { Command, CommanderError } from 'commander'
 import type { AddCommand } from '../service/add-command.ts'
 import { EXIT } from '../service/errors.ts'
+import { readableHelp } from '../service/readable-help.ts'
 import { versionLine } from '../service/version.ts'
 import { addBoot } from './cli/boot.ts'
 import { addComplete } from './cli/complete.ts'
+import { addDiscover } from './cli/discover.ts'
 import { addDoctor } from './cli/doctor.ts'
 import { addHandover } from './cli/handover.ts'
 import { addLogs } from './cli/logs.ts'
@@ -12,15 +14,17 @@ import { addStage } from './cli/stage.ts'
 import { addStatus } from './cli/status.ts'
 import { addUpdate } from './cli/update.ts'
 import { addVerify } from './cli/verify.ts'
+import { addWhy } from './cli/why.ts'
 
 const OVERVIEW = `
-A machine that booted from the network boots the next one: the agent fetches and verifies a boot set, carries it across
-kexec, and then serves exactly what it was booted from.
+A machine that booted from the network boots the next one: the agent fetches and verifies a boot
+set, carries it across kexec, and then serves exactly what it was booted from.
 
   host: plasmd ──▶ this machine: boot ──kexec──▶ serve ──▶ the next machine: boot ──▶ …
 
-What it is told comes from the kernel command line (phase.mode, phase.channel, phase.provider, plasm.report, …), then from
-/etc/plasm/agent.toml. What it trusts comes from /etc/plasm/trust/policy.toml in the image alone.
+What it is told comes from the kernel command line (phase.mode, phase.channel, phase.provider,
+plasm.report, …), then from /etc/plasm/agent.toml. What it trusts comes from
+/etc/plasm/trust/policy.toml in the image alone.
 
 Look first at:  plasm-agent status
 Something wrong?  plasm-agent doctor`
@@ -31,6 +35,8 @@ const COMMANDS: readonly AddCommand[] = [
   addServe,
   addStatus,
   addUpdate,
+  addDiscover,
+  addWhy,
   addDoctor,
   addLogs,
   addHandover,
@@ -42,7 +48,7 @@ const COMMANDS: readonly AddCommand[] = [
 /** @returns the exit code */
 export async function plasmAgent(argv: readonly string[]): Promise<number> {
   let exit: number = EXIT.ok
-  const program = new Command('plasm-agent')
+  const program = readableHelp(new Command('plasm-agent'))
     .description('Boots this machine from the network, and makes it a provider for the next.')
     .version(versionLine('plasm-agent'), '--version')
     .addHelpText('after', OVERVIEW)

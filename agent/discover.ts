@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PlasmError } from '../service/errors.ts'
+import { type BrowseCounts, noCounts } from '../service/mdns-browse.ts'
 import { hasGivenAddress, ownAddresses } from '../service/own-addresses.ts'
 import { type Candidate, type RejectedCandidate, settledAt } from './candidate.ts'
+import { type CandidateTable, createCandidateTable } from './candidate-table.ts'
 import type { AgentConfig } from './config.ts'
-import type { Source } from './source.ts'
+import type { Consider, Source } from './source.ts'
+import { knownProvider } from './source-known.ts'
 import { linkProviders } from './source-mdns.ts'
 import { namedProvider } from './source-static.ts'
 
@@ -17,47 +20,41 @@ export interface DiscoverOptions {
 export const DISCOVERY: DiscoverOptions = { deadlineMs: 10_000, addresses: ownAddresses }
 const TICK_MS = 25
 
+/** What says where to look. */
+export type Where = Pick<AgentConfig, 'providers' | 'channel' | 'arch' | 'mode' | 'storeRoot'>
+
+/** Every way of looking that this machine's mode allows. */
+export function sourcesOf(
+  where: Where,
+  { addresses, counts }: Pick<DiscoverOptions, 'addresses'> & { readonly counts?: BrowseCounts },
+): readonly Source[] {
+  return [linkProviders(where, addresses, counts), ...where.providers.map(namedProvider), knownProvider(where)]
+}
+
 /**
- * Looks for providers in every way at once: `phase.provider=` and mDNS. The first answer starts a short settling time, so
- * that a booted machine that answers a moment later is known before the origin is taken.
+ * Looks for providers in every way at once. The first answer starts a short settling time, so that a booted machine that
+ * answers a moment later is known before the origin is taken.
  * @param onFound told of every candidate, and of every rejection with its reason, as they come
  * @returns at least one candidate
  * @throws PlasmError `no-provider` (facts: `deadlineMs`, `rejected`)
  */
 export async function discover(
-  config: Pick<AgentConfig, 'providers' | 'channel' | 'arch'>,
-  onFound: (found: Candidate | RejectedCandidate) => void,
-  { deadlineMs, addresses }: DiscoverOptions = DISCOVERY,
+  where: Where,
+  onFound: Consider,
+  options: DiscoverOptions = DISCOVERY,
 ): Promise<readonly Candidate[]> {
-  const stop = new AbortController()
+  const { deadlineMs, addresses } = options
   const startedAt = performance.now()
-  const found = new Map<string, Candidate & { readonly at: number }>()
-  const rejected = new Map<string, string>()
-  const consider = (candidate: Candidate | RejectedCandidate) => {
-    const { url } = candidate
-    if ('reason' in candidate) {
-      // One that said goodbye; what somebody else says of the same place does not count.
-      if (found.get(url)?.source === candidate.source) found.delete(url)
-      if (rejected.get(url) === candidate.reason) return
-      rejected.set(url, candidate.reason)
-    } else {
-      const known = found.get(url)
-      // What was named on the command line stays so, but learns from an advertisement of the same place.
-      if (known && (known.generation !== null || candidate.generation === null)) return
-      found.set(url, { ...candidate, source: known?.source ?? candidate.source, at: performance.now() })
-      if (known) return
-    }
-    onFound(candidate)
-  }
-  const searches = sourcesOf(config, addresses).map((look) => look(consider, stop.signal))
+  const table = createCandidateTable(onFound)
+  const stop = new AbortController()
+  const searches = sourcesOf(where, options).map((look) => look(table.consider, stop.signal))
   try {
     for (;;) {
       const now = performance.now()
-      const settled = settledAt([...found.values()])
-      if (settled !== undefined && now >= settled)
-        return [...found.values()].map(({ at: _, ...candidate }) => candidate)
+      const settled = settledAt(table.arrivals())
+      if (settled !== undefined && now >= settled) return table.candidates()
       if (settled === undefined && now - startedAt >= deadlineMs)
-        throw noProvider(config, deadlineMs, rejected, addresses())
+        throw noProvider(where, deadlineMs, table.rejections(), addresses())
       await sleep(TICK_MS)
     }
   } finally {
@@ -66,15 +63,22 @@ export async function discover(
   }
 }
 
-function sourcesOf(
-  config: Pick<AgentConfig, 'providers' | 'channel' | 'arch'>,
-  addresses: DiscoverOptions['addresses'],
-): readonly Source[] {
-  return [linkProviders(config, addresses), ...config.providers.map(namedProvider)]
+/** All that is found in so long, whoever comes first. */
+export async function lookAround(
+  where: Where,
+  onFound: (found: Candidate | RejectedCandidate) => void,
+  milliseconds: number,
+  addresses: DiscoverOptions['addresses'] = ownAddresses,
+  counts: BrowseCounts = noCounts(),
+): Promise<CandidateTable> {
+  const table = createCandidateTable(onFound)
+  const stop = AbortSignal.timeout(milliseconds)
+  await Promise.all(sourcesOf(where, { addresses, counts }).map((look) => look(table.consider, stop)))
+  return table
 }
 
 function noProvider(
-  { providers, channel, arch }: Pick<AgentConfig, 'providers' | 'channel' | 'arch'>,
+  { providers, channel, arch }: Where,
   deadlineMs: number,
   rejected: ReadonlyMap<string, string>,
   own: ReadonlySet<string>,

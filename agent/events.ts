@@ -20,7 +20,7 @@ export const SERVE_STEPS = ['config', 'adopt', 'provider', 'self-check', 'advert
 /** Off the way to ready: taken only when the stored set is lost. */
 export const MENDING_STEPS = ['refetch'] as const
 
-/** Beside `watch`: taken when a newer set is there (updates.ts). */
+/** Beside `watch`: taken when a newer set is there (fetch-newer.ts). */
 export const UPDATE_STEPS = ['update'] as const
 
 export type Stage = 'fetch' | 'serve'
@@ -47,6 +47,13 @@ export type AgentEvent =
       readonly error: ReportedError
       /** The provider that was being used, where there was one. */
       readonly provider?: string
+    }
+  | {
+      /** The fetch stage has an IPv4 address. */
+      readonly type: 'network-up'
+      readonly addresses: readonly string[]
+      /** Seconds since this kernel started: when DHCP answered, where that is written down, else when the agent saw it. */
+      readonly uptime: number
     }
   | {
       readonly type: 'candidate'

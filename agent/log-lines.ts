@@ -40,6 +40,8 @@ export function eventLines(
           const blame = event.provider ? ` (provider ${event.provider})` : ''
           return own(`${event.step} failed: ${message} [${code}]${blame}${hint ? `; ${hint}` : ''}`, RED)
         }
+        case 'network-up':
+          return own(`network up at ${event.uptime.toFixed(2)} s: ${event.addresses.join(', ')}`)
         case 'candidate': {
           if (event.verdict === 'chosen') provider = event.url
           const generation = event.generation === null ? '' : `, generation ${event.generation}`

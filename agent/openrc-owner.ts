@@ -1,15 +1,15 @@
 import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { capLog } from './cap-log.ts'
 import { oomKills } from './oom-kills.ts'
 import { NOT_STARTED_BY_OPENRC, openrcPhase, readService } from './openrc-service.ts'
-import { type Probe, portTaken, probePlasmd } from './plasmd-probe.ts'
+import { portTaken, probePlasmd } from './plasmd-probe.ts'
 import { portInUse } from './plasmd-process.ts'
-import type { PlasmdView, ServiceOwner } from './service-owner.ts'
+import type { ServiceOwner } from './service-owner.ts'
 import { SUPERVISION_LIMITS } from './supervise.ts'
+import { type PlasmdManager, watchedPlasmd } from './watched-plasmd.ts'
 
 const SERVICE = 'plasmd'
 const LOOK_STARTING_EVERY_MS = 200
@@ -36,38 +36,23 @@ const rcService = (verb: 'start' | 'stop' | 'restart') =>
   run('rc-service', [SERVICE, verb], { env: { PATH: process.env.PATH, HOME: '/', LANG: 'C' } })
 
 /**
- * plasmd as a service of OpenRC, whose supervise-daemon starts it again and after too many ends gives up. The agent asks for the
- * first start, looks whether plasmd answers, and kills one that hangs. How plasmd ended OpenRC tells the system log alone.
+ * plasmd as a service of OpenRC, whose supervise-daemon starts it again and after too many ends gives up. How plasmd ended OpenRC
+ * tells the system log alone.
  */
-export function openrcPlasmd({ args, port, argumentsFile, logFile }: OpenrcPlasmd): ServiceOwner {
+export const openrcPlasmd = (plasmd: OpenrcPlasmd): ServiceOwner => watchedPlasmd(openrcManager(plasmd))
+
+function openrcManager({ args, port, argumentsFile, logFile }: OpenrcPlasmd): PlasmdManager {
   const url = `http://127.0.0.1:${port}`
-  const listeners = new Set<() => void>()
   let service = NOT_STARTED_BY_OPENRC
-  let probe: Probe | undefined
-  let begun = false
   /** While rc-service is at work: at boot it may wait for others. */
   let asking = false
   let problem: string | null = null
   let restarts = 0
   let lastExit: string | null = null
-  let lastChild: number | null = null
-  let hung = false
-  let answered = false
-  let aliveAt = 0
-  let written: number | null = null
+  let hadChild = false
   let supervisorSeenAt = 0
   let childSeenAt = 0
   let oomKillsSeen = oomKills()
-
-  const state = (): PlasmdView['state'] => {
-    if (!begun) return 'stopped'
-    if (problem !== null) return 'failed'
-    if (hung) return 'hung'
-    const phase = openrcPhase(service, probe !== undefined)
-    // One that was up and is slow to answer is not starting.
-    if (phase === 'starting' && answered) return 'running'
-    return asking && phase !== 'running' ? 'starting' : phase
-  }
 
   const ask = async (verb: 'start' | 'restart') => {
     asking = true
@@ -78,54 +63,10 @@ export function openrcPlasmd({ args, port, argumentsFile, logFile }: OpenrcPlasm
     asking = false
   }
 
-  const childEnded = () => {
+  const childEnded = (hung: boolean) => {
     const outOfMemory = !hung && oomKills() > oomKillsSeen
     if (hung || outOfMemory) lastExit = `killed by SIGKILL${outOfMemory ? ' (out of memory)' : ''}`
     else lastExit = 'the system log says how'
-  }
-
-  const look = async () => {
-    const before = service.child
-    service = readService(SERVICE)
-    const { child, marked, supervisor } = service
-    if (child !== before) {
-      if (before !== null) childEnded()
-      if (child !== null && lastChild !== null) restarts += 1
-      if (child !== null) lastChild = child
-      aliveAt = performance.now()
-      hung = false
-      answered = false
-      written = null
-      probe = undefined
-    }
-    if (supervisor !== null || marked !== 'started') supervisorSeenAt = performance.now()
-    else if (performance.now() - supervisorSeenAt >= SUPERVISOR_MISSED_AFTER_MS) return supervisorLost()
-    if (child !== null || marked !== 'started') childSeenAt = performance.now()
-    if (child !== null) return lookAt(child)
-    if (supervisor !== null && performance.now() - childSeenAt >= RESPAWN_WITHIN_MS) {
-      // supervise-daemon waits at its control fifo, and misses an end that comes just before it does.
-      childSeenAt = performance.now()
-      kill(supervisor, 'SIGCHLD')
-    }
-    if (marked === 'started' && (await portTaken(port)) && readService(SERVICE).child === null) {
-      lastExit = portInUse(port)
-    }
-  }
-
-  const lookAt = async (child: number) => {
-    oomKillsSeen = oomKills()
-    const found = await probePlasmd(url, child, { timeout: PROBE_TIMEOUT_MS, counters: answered })
-    const moved = written !== null && found.written !== null && found.written > written
-    if (found.answered || moved) aliveAt = performance.now()
-    written = found.written
-    probe = found.answered ? found : undefined
-    answered ||= found.answered
-    const patience = answered ? SUPERVISION_LIMITS.hungAfter : SUPERVISION_LIMITS.startWithin
-    if (!hung && performance.now() - aliveAt >= patience) {
-      hung = true
-      kill(child)
-    }
-    capLog(logFile)
   }
 
   /** Nobody restarts a plasmd whose supervise-daemon was killed, and OpenRC's `restart` would leave it where it is. */
@@ -135,48 +76,70 @@ export function openrcPlasmd({ args, port, argumentsFile, logFile }: OpenrcPlasm
     supervisorSeenAt = performance.now()
   }
 
-  const lookWhileBegun = async () => {
-    while (begun) {
-      const [stateBefore, childBefore] = [state(), service.child]
-      await look().catch((thrown: Error) => {
-        problem = thrown.message
-      })
-      if (state() !== stateBefore || service.child !== childBefore) for (const listener of listeners) listener()
-      const pause = state() === 'running' ? LOOK_RUNNING_EVERY_MS : LOOK_STARTING_EVERY_MS
-      await sleep(pause, undefined, { ref: false })
-    }
-  }
-
   return {
     managedBy: 'openrc',
-    start() {
-      if (begun) return
-      begun = true
+    begin() {
       // One that an earlier agent had started goes on, unless it serves something else than this one was told.
       const changed = writeArguments(argumentsFile, args)
       void ask(changed && readService(SERVICE).marked === 'started' ? 'restart' : 'start')
-      void lookWhileBegun()
     },
-    onChange(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    async stop() {
-      begun = false
+    async end() {
       await rcService('stop').catch(() => {})
       service = NOT_STARTED_BY_OPENRC
-      probe = undefined
-      for (const listener of listeners) listener()
     },
-    view: () => ({
-      state: state(),
-      pid: service.child,
-      startedAt: service.startedAt,
-      restarts,
-      lastExit: problem ?? lastExit,
-      bytesServed: probe?.bytesServed ?? null,
-      requests: probe?.requests ?? null,
+    async read() {
+      service = readService(SERVICE)
+    },
+    pid: () => service.child,
+    replaced(before, hung) {
+      if (before !== null) childEnded(hung)
+      if (service.child === null) return
+      if (hadChild) restarts += 1
+      hadChild = true
+    },
+    async tend() {
+      const { child, marked, supervisor } = service
+      if (supervisor !== null || marked !== 'started') supervisorSeenAt = performance.now()
+      else if (performance.now() - supervisorSeenAt >= SUPERVISOR_MISSED_AFTER_MS) {
+        await supervisorLost()
+        return false
+      }
+      if (child !== null || marked !== 'started') childSeenAt = performance.now()
+      if (child !== null) {
+        oomKillsSeen = oomKills()
+        capLog(logFile)
+        return true
+      }
+      if (supervisor !== null && performance.now() - childSeenAt >= RESPAWN_WITHIN_MS) {
+        // supervise-daemon waits at its control fifo, and misses an end that comes just before it does.
+        childSeenAt = performance.now()
+        kill(supervisor, 'SIGCHLD')
+      }
+      if (marked === 'started' && (await portTaken(port)) && readService(SERVICE).child === null) {
+        lastExit = portInUse(port)
+      }
+      return false
+    },
+    expected: (answered) => ({
+      counters: answered,
+      silence: answered ? SUPERVISION_LIMITS.hungAfter : SUPERVISION_LIMITS.startWithin,
     }),
+    probe: (pid, counters) => probePlasmd(url, pid, { timeout: PROBE_TIMEOUT_MS, counters }),
+    kill,
+    looked(failed) {
+      if (failed) problem = failed.message
+    },
+    state({ answered, answers, hung, begun }) {
+      if (!begun) return 'stopped'
+      if (problem !== null) return 'failed'
+      if (hung) return 'hung'
+      const phase = openrcPhase(service, answers)
+      // One that was up and is slow to answer is not starting.
+      if (phase === 'starting' && answered) return 'running'
+      return asking && phase !== 'running' ? 'starting' : phase
+    },
+    pause: (state) => (state === 'running' ? LOOK_RUNNING_EVERY_MS : LOOK_STARTING_EVERY_MS),
+    told: () => ({ startedAt: service.startedAt, restarts, lastExit: problem ?? lastExit }),
   }
 }
 

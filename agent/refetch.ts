@@ -42,7 +42,7 @@ export async function refetch({ config, policy, seen, atLeast, emit, discovery }
   })
   if (fresh.length === 0) throw onlyOlder(atLeast, accepted)
   const ranked = rank(fresh, config.machine)
-  log.ranked(ranked.map(({ candidate }) => candidate))
+  log.ranked(ranked)
   const { storeRoot: root, channel } = config
   return onStore(root, async () => publishComplete(root, await fetchIntoStore({ root, channel, ranked, log })))
 }

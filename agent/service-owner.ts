@@ -18,8 +18,8 @@ export interface PlasmdView {
 }
 
 /**
- * The one owner of plasmd's restarts (DESIGN decision 10). The agent as parent is one driver (plasmd-process.ts), systemd
- * another (systemd-owner.ts).
+ * The one owner of plasmd's restarts (DESIGN decision 10). The agent as parent is one driver (plasmd-process.ts); systemd
+ * (systemd-owner.ts) and OpenRC (openrc-owner.ts) are others, which restart it by themselves and are watched (watched-plasmd.ts).
  */
 export interface ServiceOwner {
   readonly managedBy: ServiceManager

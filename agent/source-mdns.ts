@@ -1,3 +1,4 @@
+import { uptime } from 'node:os'
 import type { ServiceInstance } from '../service/dns-sd.ts'
 import { type BrowseCounts, browseLinks } from '../service/mdns-browse.ts'
 import { hasGivenAddress } from '../service/own-addresses.ts'
@@ -11,6 +12,8 @@ import type { Source } from './source.ts'
  * there at once: DHCP runs beside the fetch stage. Less than discovery takes to give up.
  */
 const GIVEN_WITHIN_SECONDS = 8
+/** Of the system: where it has run for longer nobody will bring an address all of a sudden. */
+const YOUNG_SECONDS = 60
 /** What else a provider has for addresses may come in the next packet. */
 const REST_WITHIN_MS = 300
 const LOOK_AGAIN_EVERY_MS = 100
@@ -36,7 +39,7 @@ export function linkProviders(
       const judged = judgeInstance(known.instance, config, own)
       const early = hasGivenAddress(own)
         ? performance.now() - known.at < REST_WITHIN_MS
-        : process.uptime() < GIVEN_WITHIN_SECONDS
+        : process.uptime() < GIVEN_WITHIN_SECONDS && uptime() < YOUNG_SECONDS
       if (judged.reach !== undefined && !('reason' in judged) && early) return void waiting.add(label)
       waiting.delete(label)
       told.set(label, judged)

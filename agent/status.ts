@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { STATUS_FILE, type Status } from './status-file.ts'
 import { statusScreen } from './status-view.ts'
@@ -9,6 +10,9 @@ export const STATUS_EXIT = { ready: 0, notReady: 1, notRunning: 3, unknown: 4 } 
 /** `--watch` looks so often; the agent writes at every change. */
 const LOOK_EVERY_MS = 500
 const CLEAR_SCREEN = '\x1b[H\x1b[2J'
+/** Every image has it: trust policy and release (images/trust-segment.ts). */
+const IMAGE_DIRECTORY = '/etc/plasm'
+const LOOK_INSIDE = 'to look inside one of the harness: npm run harness -- exec vm1 -- plasm-agent status'
 
 export interface StatusOptions {
   readonly json: boolean
@@ -17,8 +21,8 @@ export interface StatusOptions {
 
 export type Found =
   | { readonly state: 'read'; readonly status: Status }
-  | { readonly state: 'not-running'; readonly why: string; readonly status?: Status }
-  | { readonly state: 'unknown'; readonly why: string }
+  | { readonly state: 'not-running'; readonly why: string; readonly hint?: string }
+  | { readonly state: 'unknown'; readonly why: string; readonly hint?: undefined }
 
 /**
  * `plasm-agent status`. Imports next to nothing: in an emulated guest every module costs.
@@ -50,19 +54,28 @@ function textOf(found: Found, { json }: StatusOptions): string {
   if (found.state === 'read') {
     return json ? `${JSON.stringify(found.status)}\n` : statusScreen(found.status, look())
   }
-  return json ? `${JSON.stringify({ state: found.state, why: found.why })}\n` : `plasm-agent: ${found.why}\n`
+  const { state, why, hint } = found
+  if (json) return `${JSON.stringify({ state, why, hint })}\n`
+  return `plasm-agent: ${why}\n${hint === undefined ? '' : `  ${hint}\n`}`
 }
 
 const look = () => ({ colour: process.stdout.isTTY === true && !process.env.NO_COLOR, now: Date.now() })
 
-/** Reads the status file and looks whether its writer lives. */
-export function findStatus(file: string): Found {
+/**
+ * Reads the status file and looks whether its writer lives.
+ * @param imageDirectory what is there in every image; where it is not, nor anything beside the file, this is no machine of ours
+ */
+export function findStatus(file: string, imageDirectory: string = IMAGE_DIRECTORY): Found {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') return { state: 'not-running', why: `not running: there is no ${file}` }
+    if (code === 'ENOENT') {
+      const why = `not running: there is no ${file}`
+      if (holdsAnything(imageDirectory) || holdsAnything(dirname(file))) return { state: 'not-running', why }
+      return { state: 'not-running', why: `${why}; this is no machine that Phase Boot booted`, hint: LOOK_INSIDE }
+    }
     return { state: 'unknown', why: `status unknown: ${message}` }
   }
   const status = parse(text)
@@ -71,6 +84,15 @@ export function findStatus(file: string): Found {
   return lives(pid)
     ? { state: 'read', status }
     : { state: 'not-running', why: `not running: pid ${pid} is gone; ${lastWords(status)}` }
+}
+
+/** One that may not be read counts as there: then nothing can be said against it. */
+function holdsAnything(directory: string): boolean {
+  try {
+    return readdirSync(directory).length > 0
+  } catch (error) {
+    return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code!)
+  }
 }
 
 const lastWords = ({ updatedAt, lastError, notReadyBecause }: Status) =>

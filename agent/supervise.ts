@@ -125,11 +125,21 @@ function probed(
   limits: SupervisionLimits,
 ): Next {
   if (state.phase !== 'starting' && state.phase !== 'running') return { state, actions: [] }
-  const moved = state.written !== null && written !== null && written > state.written
-  const alive = answered || moved
+  const alive = showsLife({ answered, written }, state.written)
   const phase = answered ? 'running' : state.phase
   const next = { ...state, phase, written, aliveAt: alive ? now : state.aliveAt }
   return ticked(next, now, limits)
+}
+
+/**
+ * Whether a process lives, which one that moves bytes does: busy is not hung.
+ * @param before what it had written by the look before, null where that cannot be told
+ */
+export function showsLife(
+  { answered, written }: { readonly answered: boolean; readonly written: number | null },
+  before: number | null,
+): boolean {
+  return answered || (before !== null && written !== null && written > before)
 }
 
 function ticked(state: Supervised, now: number, limits: SupervisionLimits): Next {

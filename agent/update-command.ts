@@ -74,11 +74,13 @@ export async function update({ action, say, ...places }: UpdateCommand): Promise
   }
 }
 
+const AGENT_HINT = 'it serves, and fetches what is newer: init starts it, or `plasm-agent serve`'
+
 function runningAgent(statusFile: string): Status {
   const found = findStatus(statusFile)
   if (found.state === 'read') return found.status
   throw new PlasmError('agent-not-running', `the agent cannot be asked: ${found.why}`, {
-    hint: 'it serves, and fetches what is newer: init starts it, or `plasm-agent serve`',
+    hint: found.hint ?? AGENT_HINT,
   })
 }
 

@@ -14,12 +14,15 @@ import { prepare } from './prepare.ts'
 import type { ChainResult } from './result.ts'
 import type { Rootfs } from './rootfs.ts'
 import { createRunDir } from './run-dir.ts'
+import type { Discovery, NetworkKind } from './topology.ts'
 
 export interface BootOptions {
   readonly arch: Arch
   readonly memoryMiB: number
   readonly rootfs: Rootfs
   readonly disk?: number | undefined
+  readonly network: NetworkKind
+  readonly discovery: Discovery
   /** Further words of the kernel command line. */
   readonly parameters: readonly string[]
 }

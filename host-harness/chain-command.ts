@@ -49,6 +49,8 @@ export async function chainCommand(options: ChainOptions, json: boolean): Promis
       setBytes: 0,
       plasmd: options.plasmd === undefined ? 'own' : 'foreign',
       rootfs: options.rootfs,
+      network: options.network,
+      discovery: options.discovery,
       serviceManager: null,
       lineageVerified: false,
       generations: [],
@@ -100,7 +102,7 @@ async function sayHowToLook(inside: InsideRun, result: ChainResult, say: (text: 
     say(`  npm run harness -- console ${machine}        (Ctrl-] leaves it)`)
   }
   say('and from beside them:')
-  const last = result.generations.at(-1)?.address ?? guestPlace(1).address
+  const last = result.generations.at(-1)?.address ?? guestPlace(1, result.network === 'routed').address
   say(`  ${enter} curl http://${last}:8080/status`)
   say(`  ${enter} nft list counters`)
 }

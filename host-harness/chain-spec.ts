@@ -5,6 +5,7 @@ import { ENVELOPE_FILE, MANIFEST_PAYLOAD_TYPE, parseEnvelope } from '../service/
 import { MANIFEST_FILE, type Manifest, parseManifest, parsePayload, setBytes, sha256Of } from '../service/manifest.ts'
 import type { ChainResult } from './result.ts'
 import type { Rootfs } from './rootfs.ts'
+import type { Discovery, NetworkKind } from './topology.ts'
 
 /** `all`: every provider goes on serving. `last`: once a machine is ready, everything before it is stopped. */
 export type ProvidersLeft = 'all' | 'last'
@@ -17,6 +18,8 @@ export interface ChainOptions {
   /** Size of the blank disk that each machine gets, bytes; absent: none. */
   readonly disk?: number | undefined
   readonly providers: ProvidersLeft
+  readonly network: NetworkKind
+  readonly discovery: Discovery
   /** For tests: publish without a signature, and boot images that take unsigned sets. */
   readonly unsigned: boolean
   /** A foreign program that the machines' images have as plasmd; the origin's is ours all the same. Absent: ours. */

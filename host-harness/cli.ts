@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import type { AddCommand } from '../service/add-command.ts'
 import { EXIT } from '../service/errors.ts'
+import { readableHelp } from '../service/readable-help.ts'
 import { versionLine } from '../service/version.ts'
 import { addBoot } from './cli/boot.ts'
 import { addChain } from './cli/chain.ts'
@@ -13,7 +14,7 @@ const COMMANDS: readonly AddCommand[] = [addChain, addBoot, addConsole, addExec]
 /** @returns the exit code */
 async function main(argv: readonly string[]): Promise<number> {
   let exit: number = EXIT.ok
-  const program = new Command('plasm-harness')
+  const program = readableHelp(new Command('plasm-harness'))
     .description('Boots chains of machines on this host, proves who booted from whom, and lets you look inside.')
     .version(versionLine('plasm-harness'))
     .exitOverride()

@@ -1,8 +1,10 @@
 import type { BootRecord } from '../agent/boot-record.ts'
 import type { ConsoleFacts } from './console.ts'
-import type { ReceivedBytes } from './counters.ts'
+import type { NetworkEvidence, ReceivedBytes } from './counters.ts'
 import { type LineageFacts, lineageProblem } from './lineage-evidence.ts'
+import { type Check, type MissingPiece, networkChecks } from './network-evidence.ts'
 import type { Evidence } from './result.ts'
+import type { Discovery, NetworkKind } from './topology.ts'
 
 /** Everything gathered about one machine's boot. */
 export interface Facts {
@@ -27,17 +29,15 @@ export interface Facts {
   readonly provider: { readonly machine: string; readonly generation: number } | undefined
   /** Who it may have booted from. */
   readonly allowedProviders: readonly string[]
+  readonly asked: { readonly network: NetworkKind; readonly discovery: Discovery }
+  /** Whether its network lets it talk to the origin. */
+  readonly isNearOrigin: boolean
   readonly received: ReceivedBytes
+  readonly network: NetworkEvidence
   /** What the provider's own HTTP counter rose by during the boot; null when it keeps none. */
   readonly providerSaysServed: number | null
   readonly servedSetDifferences: readonly string[]
   readonly lineage: LineageFacts
-}
-
-/** The piece's name is stable: scripts and tests go by it. */
-export interface MissingPiece {
-  readonly piece: string
-  readonly found: string
 }
 
 /** Asking a provider for its manifest a few times (a race, a retry), each with headers and acknowledgements: no chunk fits in it. */
@@ -65,13 +65,14 @@ export function judge(facts: Facts): { readonly evidence: Evidence; readonly mis
       record.fetchBootId !== facts.claim.serveBootId &&
       facts.claim.fetchBootIds.length === 1 &&
       facts.claim.fetchBootIds[0] === record.fetchBootId,
+    network: facts.network,
   }
   const { machine, generation } = facts.provider ?? { machine: `nobody at ${record.provider.url}`, generation: -1 }
   const says = facts.providerSaysServed
   const lineage = lineageProblem(facts.lineage)
   const { peerId, ancestry, receipts, bootNonce } = facts.lineage
   const [provenBy, providerPeerId] = receipts ? ['receipt', ancestry[0]] : [null, null]
-  const checks: ReadonlyArray<readonly [piece: string, holds: boolean, found: string]> = [
+  const checks: readonly Check[] = [
     ['kernelBanners', evidence.kernelBanners === 2, `${evidence.kernelBanners} kernel banners on the console, not 2`],
     ['commandLines', facts.console.commandLines === 2, `${facts.console.commandLines} kernel command lines, not 2`],
     ['resets', facts.resets === 0, `${facts.resets} resets on QMP`],
@@ -102,7 +103,7 @@ export function judge(facts: Facts): { readonly evidence: Evidence; readonly mis
       record.generation === generation + 1,
       `generation ${record.generation} from a provider of generation ${generation}`,
     ],
-    ['discovered', record.provider.discoveredBy !== 'static', 'the provider was given, not discovered'],
+    ...networkChecks(facts, record.provider.discoveredBy),
     [
       'manifestDigest',
       record.set.manifestDigest === facts.published.manifestDigest,

@@ -1,6 +1,6 @@
 import { reportedSystem } from '../agent/own-system.ts'
 import { PlasmError } from '../service/errors.ts'
-import { type Participant, PROVIDER_PORT } from './addresses.ts'
+import { type GuestPlace, ORIGIN, type Participant, PROVIDER_PORT } from './addresses.ts'
 import type { ChainSpec, PublishedSet } from './chain-spec.ts'
 import { consoleFacts } from './console.ts'
 import { readCounters } from './counters.ts'
@@ -8,8 +8,9 @@ import { type Facts, judge } from './evidence.ts'
 import type { Guest } from './guest.ts'
 import { servedBytes } from './provider-status.ts'
 import type { Generation } from './result.ts'
-import { secondsOf } from './seconds.ts'
+import { discoveryMarks, secondsOf } from './seconds.ts'
 import { servedSetDifferences } from './served-set.ts'
+import { type NetworkKind, type NetworkPlan, reaches } from './topology.ts'
 import type { Ready } from './wait-ready.ts'
 
 /** A provider that may be booted from. */
@@ -26,7 +27,7 @@ export interface LiveProvider {
 export interface ProofContext {
   readonly spec: ChainSpec
   readonly published: PublishedSet
-  readonly participants: readonly Participant[]
+  readonly plan: NetworkPlan
   readonly providers: readonly LiveProvider[]
   /** {@link servedByEach} of those providers, before the machine was started. */
   readonly servedBefore: ReadonlyMap<string, number | null>
@@ -80,6 +81,7 @@ export async function proveGeneration(guest: Guest, ready: Ready, context: Proof
       kexecLine: kexecAt!,
       secondBanner: banners[1]!,
       ready: ready.at,
+      discovery: discoveryMarks(fetchStageOf(guest)),
     }),
     memory: {
       totalMiB: memory.totalMiB,
@@ -94,11 +96,17 @@ function lowestAtKexec(guest: Guest): readonly number[] {
   return guest.events.flatMap(({ event }) => (event.type === 'kexec' ? [event.lowestAvailableMiB] : []))
 }
 
+/** What it reported before kexec: each kernel has a boot id of its own. */
+function fetchStageOf({ events }: Guest): Guest['events'] {
+  const started = events.find(({ event }) => event.type === 'stage-started' && event.stage === 'fetch')
+  return events.filter(({ bootId }) => bootId === started?.bootId)
+}
+
 async function gather(guest: Guest, ready: Ready, context: ProofContext): Promise<Facts> {
-  const { spec, published, participants, providers } = context
+  const { spec, published, plan, providers } = context
   const { record, release, lineage } = ready.event
   // Counters first: what the harness downloads itself below must not be among them.
-  const received = await readCounters(guest.place, participants)
+  const received = await readCounters(guest.place, plan)
   const servedAfter = await servedByEach(providers)
   const provider = providers.find(({ participant }) => participantUrl(participant) === record.provider.url)
   const differences = await servedSetDifferences(participantUrl(guest.place), published, context.signal)
@@ -119,8 +127,11 @@ async function gather(guest: Guest, ready: Ready, context: ProofContext): Promis
       fetchBootIds: [...new Set(fetched.map(({ bootId }) => bootId))],
     },
     provider: provider && { machine: provider.participant.name, generation: provider.generation },
-    allowedProviders: allowed(spec, providers),
+    allowedProviders: allowedProviders(spec, guest.place, providers),
+    asked: { network: plan.network, discovery: plan.discovery },
+    isNearOrigin: reaches(plan.network, guest.place.name, ORIGIN.name),
     received,
+    network: received.network,
     providerSaysServed: provider ? rise(context.servedBefore, servedAfter, provider.participant.name) : null,
     servedSetDifferences: differences,
     lineage: {
@@ -134,10 +145,24 @@ async function gather(guest: Guest, ready: Ready, context: ProofContext): Promis
   }
 }
 
-/** Where booted machines serve, the origin is to be spared (DESIGN: peers spare the origin). */
-function allowed(spec: ChainSpec, providers: readonly LiveProvider[]): readonly string[] {
-  const booted = providers.filter(({ generation }) => generation > 0)
-  const eligible = spec.providers === 'last' || booted.length === 0 ? providers : booted
+/** Those that a machine's network lets it talk to. */
+export function inReach(
+  network: NetworkKind,
+  { name }: GuestPlace,
+  providers: readonly LiveProvider[],
+): readonly LiveProvider[] {
+  return providers.filter(({ participant }) => reaches(network, name, participant.name))
+}
+
+/** Of those in reach; where booted machines serve, the origin is to be spared (DESIGN: peers spare the origin). */
+export function allowedProviders(
+  { network, providers: left }: Pick<ChainSpec, 'network' | 'providers'>,
+  place: GuestPlace,
+  providers: readonly LiveProvider[],
+): readonly string[] {
+  const near = inReach(network, place, providers)
+  const booted = near.filter(({ generation }) => generation > 0)
+  const eligible = left === 'last' || booted.length === 0 ? near : booted
   return eligible.map(({ participant }) => participant.name)
 }
 

@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import type { GuestPlace } from './addresses.ts'
+import type { GuestPlace, Participant } from './addresses.ts'
 import type { ChainSpec, Emit } from './chain-spec.ts'
+import { discoveryWords } from './discovery-words.ts'
 import { FORMAT_BLANK_DISK } from './disk-image.ts'
 import { type Machine, startMachine } from './machine.ts'
 import { type ProgressTeller, tellProgress } from './machine-progress.ts'
@@ -28,6 +29,8 @@ export async function startGuest(
     accel: Accelerator
     reportServer: ReportServer
     emit: Emit
+    /** Live providers that it can reach: named to it where discovery asks for that. */
+    neighbours?: ReadonlyArray<Pick<Participant, 'address'>>
     parameters?: readonly string[]
     /** Image of its disk; a blank one becomes its data disk. */
     disk?: string | undefined
@@ -57,6 +60,7 @@ export async function startGuest(
         runId,
         token,
         reportUrl: reportServer.url,
+        discovery: discoveryWords(spec.discovery, given.neighbours ?? []),
         more: [...(disk === undefined ? [] : [FORMAT_BLANK_DISK]), ...(given.parameters ?? [])],
       }),
       network: { tap: place.port, mac: place.mac },

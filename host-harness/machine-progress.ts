@@ -50,6 +50,7 @@ export function tellProgress(name: string, emit: Emit, startedAt: number = perfo
         case 'stage-started':
         case 'step-done':
         case 'step-skipped':
+        case 'network-up':
         case 'kexec':
         case 'ready':
           return

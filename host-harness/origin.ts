@@ -4,9 +4,10 @@ import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { PlasmError } from '../service/errors.ts'
 import { openNodeKey } from '../service/node-key.ts'
-import { ORIGIN, type Participant, PROVIDER_PORT } from './addresses.ts'
+import { DHT_PORT, ORIGIN, type Participant, PROVIDER_PORT } from './addresses.ts'
 import type { ChainSpec } from './chain-spec.ts'
 import { servedBytes } from './provider-status.ts'
+import { usesDht } from './topology.ts'
 
 const PLASMD = fileURLToPath(new URL('../service/plasmd.ts', import.meta.url))
 const START_WITHIN_MS = 15_000
@@ -20,8 +21,21 @@ export interface Origin {
   stop(): Promise<void>
 }
 
+/** Those of `plasmd serve` for an origin. The first node of a DHT has nobody to bootstrap from. */
+export function originArguments(
+  { publishedDir, channel, arch, discovery }: Pick<ChainSpec, 'publishedDir' | 'channel' | 'arch' | 'discovery'>,
+  address: string,
+  identity: string,
+): readonly string[] {
+  return [
+    ...['serve', '--artifacts', publishedDir, '--identity', identity, '--channel', channel, '--arch', arch],
+    ...['--bind', address, '--port', String(PROVIDER_PORT)],
+    ...(usesDht(discovery) ? ['--dht-port', String(DHT_PORT)] : ['--no-dht']),
+  ]
+}
+
 /**
- * Starts the origin, `plasmd serve` of the published set, with mDNS, where the network put it; returns once it answers.
+ * Starts the origin, `plasmd serve` of the published set, with mDNS and, where the machines use one, the DHT, where the network put it; returns once it answers.
  * @param place who else it is, for a second one
  * @throws PlasmError `origin-failed`
  */
@@ -33,11 +47,8 @@ export async function startOrigin(
   const identity = join(spec.runDir, `${place.name}.node-key`)
   const { peerId } = await openNodeKey(identity)
   const log = join(spec.runDir, `${place.name}.log`)
-  const [program, ...args] = [
-    ...inOrigin,
-    ...[process.execPath, PLASMD, 'serve', '--artifacts', spec.publishedDir, '--no-dht', '--identity', identity],
-    ...['--channel', spec.channel, '--arch', spec.arch, '--bind', place.address, '--port', String(PROVIDER_PORT)],
-  ]
+  const command = [process.execPath, PLASMD, ...originArguments(spec, place.address, identity)]
+  const [program, ...args] = [...inOrigin, ...command]
   const plasmd = execa(program!, args, {
     stdin: 'ignore',
     stdout: { file: log },

@@ -107,6 +107,8 @@ export interface GuestParameters {
   readonly runId: string
   readonly token: string
   readonly reportUrl: string
+  /** How it is to find its provider ({@link discoveryWords}). */
+  readonly discovery: readonly string[]
   /** Further words of the command line, for tests. */
   readonly more?: readonly string[]
 }
@@ -114,16 +116,16 @@ export interface GuestParameters {
 /**
  * The kernel command line of a machine's first boot; the agent hands it on across kexec. `loglevel=6` shows the kernel's
  * banner and command line (both KERN_NOTICE), `panic=-1` turns a panic into a reset, which is seen at once;
- * `cryptomgr.notests` leaves out self-tests of ciphers, 0.4 s of each emulated boot. No `phase.provider`: the machine must
- * discover.
+ * `cryptomgr.notests` leaves out self-tests of ciphers, 0.4 s of each emulated boot.
  */
-export function guestCommandLine({ arch, channel, runId, token, reportUrl, more = [] }: GuestParameters): string {
+export function guestCommandLine(given: GuestParameters): string {
+  const { arch, channel, runId, token, reportUrl, discovery, more = [] } = given
   return [
     `console=${MACHINE_ARCHES[arch].console}`,
     'loglevel=6',
     'panic=-1',
     'cryptomgr.notests',
-    'phase.mode=local',
+    ...discovery,
     `phase.channel=${channel}`,
     `plasm.run=${runId}`,
     `plasm.token=${token}`,

@@ -11,6 +11,8 @@ const MAX_BODY_BYTES = 1024 * 1024
 export interface Received {
   readonly at: number
   readonly bootId: Report['bootId']
+  /** By the machine's own clock: seconds since its kernel started. */
+  readonly uptime: number
   readonly event: AgentEvent
 }
 
@@ -42,7 +44,7 @@ export async function openReportServer(address: string, runDir: string): Promise
     if (report.peerId) peers.set(machine.runId, report.peerId)
     const at = performance.now()
     const { onEvent } = machines.find(({ runId }) => runId === machine.runId)!
-    for (const { event } of report.events) onEvent({ at, bootId: report.bootId, event })
+    for (const { event, uptime } of report.events) onEvent({ at, bootId: report.bootId, uptime, event })
     return checked
   }
 

@@ -2,9 +2,11 @@ import type { HandoverKind } from '../agent/boot-record.ts'
 import type { ServiceManager } from '../agent/service-owner.ts'
 import type { Arch } from '../service/arch.ts'
 import { asPlasmError } from '../service/errors.ts'
+import type { NetworkEvidence } from './counters.ts'
 import type { Accelerator } from './qemu-args.ts'
 import type { Rootfs } from './rootfs.ts'
 import type { Seconds } from './seconds.ts'
+import type { Discovery, NetworkKind } from './topology.ts'
 
 /** A foreign one gives no boot receipts. */
 export type PlasmdKind = 'own' | 'foreign'
@@ -21,6 +23,9 @@ export interface ChainResult {
   readonly plasmd: PlasmdKind
   /** What was asked for: the system of the serve stage. */
   readonly rootfs: Rootfs
+  /** What was asked for, both. */
+  readonly network: NetworkKind
+  readonly discovery: Discovery
   /** Who restarts plasmd on the last of the finished machines; null before there is one. */
   readonly serviceManager: ServiceManager | null
   /** Whether the boot receipts of all these machines lead to the origin by exactly these machines' keys. */
@@ -66,6 +71,7 @@ export interface Evidence {
   readonly probeBytes: number
   readonly servesSameSet: boolean
   readonly bootIdChanged: boolean
+  readonly network: NetworkEvidence
 }
 
 export interface ChainError {

@@ -5,21 +5,17 @@ import { type ImageArch, MODULES } from './arch-table.ts'
 import { packZstdCpio } from './cpio.ts'
 import { emptyDir, exists, REPOSITORY } from './files.ts'
 import { copyModules } from './modules.ts'
+import { ROOT_DIRECTORIES } from './root-directories.ts'
 
-const DIRECTORIES = [
-  'bin',
-  'sbin',
-  'dev',
-  'proc',
-  'sys',
-  'run',
+const MORE_DIRECTORIES = [
   'tmp',
   'root',
-  'etc/init.d',
   'lib/modules',
   'opt/plasm',
+  'usr/lib',
+  'usr/local/bin',
+  'var/lib/plasm/boot-artifacts',
 ]
-const MORE_DIRECTORIES = ['usr/bin', 'usr/sbin', 'usr/lib', 'usr/local/bin', 'var/lib/plasm/boot-artifacts']
 
 /** File in init/ -> where it lies in the image. */
 export const INIT_FILES: Readonly<Record<string, string>> = {
@@ -51,7 +47,7 @@ export async function buildBaseSegment(
   output: string,
 ): Promise<void> {
   const root = await emptyDir(join(work, 'base'))
-  for (const dir of [...DIRECTORIES, ...MORE_DIRECTORIES, 'etc/plasm', dirname(arch.libraryDir)]) {
+  for (const dir of [...ROOT_DIRECTORIES, ...MORE_DIRECTORIES, dirname(arch.libraryDir)]) {
     await mkdir(join(root, dir), { recursive: true })
   }
   await chmod(join(root, 'tmp'), 0o1777)

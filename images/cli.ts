@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander'
 import { hostArch, parseArch } from '../service/arch.ts'
-import { asArgument } from '../service/cli-argument.ts'
+import { asArgument, checkOption } from '../service/cli-argument.ts'
 import { asPlasmError, EXIT } from '../service/errors.ts'
+import { checkPlasmdProgram } from '../service/plasmd-program.ts'
+import { readableHelp } from '../service/readable-help.ts'
 import { versionLine } from '../service/version.ts'
 import { buildImages, IMAGES } from './build.ts'
 import { whileNoOtherBuilds } from './build-lock.ts'
@@ -20,11 +22,14 @@ Examples:
   plasm-images build --plasmd target/x86_64-unknown-linux-musl/release/plasmd
       bakes in that static program in place of our plasmd (docs/concept.md)
   plasm-images build --rootfs minimal --out site-images
-      adds the system that machines run after kexec; a set that has it is fetched, verified and served on like the rest
+      adds the system that machines run after kexec; it is fetched, verified and served on like the
+      rest of the set
   plasm-images publish --release 2026.11 --sequence 7 --out site
-      writes site/stable/<arch>/ with a signed release of its own, ready for \`plasmd serve --artifacts site\`
+      writes site/stable/<arch>/ with a signed release of its own, which
+      \`plasmd serve --artifacts site\` serves
 
-Without --trust, images trust a throw-away key of this checkout (build/trust, build/keys), and everything is signed with it.
+Without --trust, images trust a throw-away key of this checkout (build/trust, build/keys), and
+everything is signed with it.
 
 Exit codes: 0 done, 1 failed, 2 usage.
 `
@@ -33,22 +38,27 @@ Exit codes: 0 done, 1 failed, 2 usage.
 const UNSIGNED_ROOTFS = 'error: --unsigned is for sets without a rootfs, whose policy takes signed sets only'
 
 function program(): Command {
-  const images = new Command('plasm-images')
+  const images = readableHelp(new Command('plasm-images'))
     .description('Builds the images that machines boot, and publishes releases of them.')
     .version(versionLine('plasm-images'))
     .addHelpText('after', EXAMPLES)
     .exitOverride()
-  const arch = ['-A, --arch <arch>', 'x86_64 or arm64', asArgument(parseArch), hostArch()] as const
+  const arch = [
+    '-A, --arch <arch>',
+    'x86_64 (also amd64) or arm64 (also aarch64)',
+    asArgument(parseArch),
+    hostArch(),
+  ] as const
   const trust = ['--trust <dir>', 'directory with policy.toml and keys/*.pub to bake into the image'] as const
   const signKey = ['--sign-key <file>', 'private key to sign the manifest with, one that the policy trusts'] as const
   const rootfs = [
     '--rootfs <flavour>',
-    `system of the serve stage that the set brings: none (the initramfs itself), ${ROOTFS_FLAVOURS.join(' or ')}`,
+    `system of the serve stage that the set brings: ${ROOTFS_FLAVOURS.join(' or ')}, or none, the initramfs itself (default: none)`,
     asArgument(parseRootfs),
   ] as const
   images
     .command('build')
-    .description('build <out>/<channel>/<arch>/{kernel,initramfs,manifest.json,manifest.dsse.json,inputs.json}')
+    .description('build <out>/<channel>/<arch>/: kernel, initramfs, manifest.json, manifest.dsse.json, inputs.json')
     .option(...arch)
     .option('-c, --channel <channel>', 'channel to build for', 'stable')
     .option('-o, --out <dir>', 'where to', IMAGES)
@@ -60,6 +70,9 @@ function program(): Command {
     .option(...signKey)
     .action(async ({ trust, signKey, ...options }, command: Command) => {
       const given = trustOf(command, trust, signKey)
+      const { plasmd, arch } = options
+      // A wrong name need not wait for another build to end.
+      if (plasmd !== undefined) await checkOption(command, '--plasmd <file>', () => checkPlasmdProgram(plasmd, arch))
       await whileNoOtherBuilds(() => buildImages({ locked: undefined, ...options, ...given }))
     })
   images
@@ -68,7 +81,7 @@ function program(): Command {
     .option(...arch)
     .option('-c, --channel <channel>', 'channel', 'stable')
     .option('-i, --images <dir>', 'what `build --out` was given', IMAGES)
-    .requiredOption('-o, --out <dir>', 'where to')
+    .requiredOption('-o, --out <dir>', 'directory to write <channel>/<arch>/ into')
     .requiredOption('--release <text>', 'goes into /etc/plasm/release of the image')
     .requiredOption('--sequence <n>', "the manifest's sequence, above the last release's", asArgument(parseSequence))
     .option(...rootfs)

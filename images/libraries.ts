@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { elfNeeds } from '../service/elf.ts'
 import { PlasmError } from '../service/errors.ts'
 import type { AptRoot, DebianPackage } from './apt-root.ts'
-import { elfNeeds } from './elf.ts'
 import { exists } from './files.ts'
 
 /** A program to ship, and the package whose dependencies bring its libraries. */

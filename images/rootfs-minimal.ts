@@ -6,20 +6,7 @@ import type { DebianPackage } from './apt-root.ts'
 import { busyboxBinary, INIT_FILES } from './base-segment.ts'
 import { programRunner } from './emulator.ts'
 import { emptyDir, exists, REPOSITORY, writeAtEpoch } from './files.ts'
-
-const DIRECTORIES = [
-  'bin',
-  'sbin',
-  'dev',
-  'proc',
-  'sys',
-  'run',
-  'mnt',
-  'etc/init.d',
-  'etc/plasm',
-  'usr/bin',
-  'usr/sbin',
-]
+import { ROOT_DIRECTORIES } from './root-directories.ts'
 
 /** What only the initramfs needs. */
 const NOT_TAKEN = new Set(['init', 'data-disk', 'switch-root'])
@@ -36,7 +23,7 @@ const ETC_FILES: Readonly<Record<string, readonly string[]>> = {
 /** The rootfs `minimal`: busybox as PID 1 and as every command, and init.d scripts. @returns its directory */
 export async function makeMinimalTree(arch: Arch, busybox: DebianPackage, work: string): Promise<string> {
   const root = await emptyDir(join(work, 'minimal'))
-  for (const directory of DIRECTORIES) await mkdir(join(root, directory), { recursive: true })
+  for (const directory of [...ROOT_DIRECTORIES, 'mnt']) await mkdir(join(root, directory), { recursive: true })
   await mkdir(join(root, 'root'), { mode: 0o700 })
   for (const directory of ['tmp', 'var/tmp']) {
     await mkdir(join(root, directory), { recursive: true })

@@ -3,6 +3,7 @@ import { hostArch, parseArch } from './arch.ts'
 import { asArgument } from './cli-argument.ts'
 import { asPlasmError, EXIT } from './errors.ts'
 import { CHANNEL } from './manifest.ts'
+import { readableHelp } from './readable-help.ts'
 import { versionLine } from './version.ts'
 
 const EXAMPLES = `
@@ -19,7 +20,8 @@ Examples:
       says which keys signed, which did not count and why
   plasmd provider status --addr http://192.168.1.10:8080
 
-Exit codes: 0 done, 1 failed, 2 usage, 65 bad data, 69 out of reach or taken, 78 bad configuration.
+Exit codes: 0 done, 1 failed, 2 usage, 65 bad data, 69 out of reach or taken, 78 bad
+configuration.
 `
 
 const EXIT_BY_CODE: Readonly<Record<string, number>> = {
@@ -67,7 +69,7 @@ export async function plasmd(argv: readonly string[]): Promise<number> {
 }
 
 function program(done: (code: number) => void): Command {
-  const plasmd = new Command('plasmd')
+  const plasmd = readableHelp(new Command('plasmd'))
     .description('Serves boot artifacts to machines that boot from the network.')
     .version(versionLine('plasmd'))
     .addHelpText('after', EXAMPLES)

@@ -49,3 +49,13 @@ export function isOnLink({ name, subnets }: Link, address: string): boolean {
   if (family === 0 || (family === 6 && isLinkLocal(bare))) return false
   return subnets.check(bare, family === 4 ? 'ipv4' : 'ipv6')
 }
+
+/**
+ * Whether an address is in a subnet of one of this machine's interfaces (or link-local), so that no router is between.
+ * @param address IPv4 or IPv6, with or without a zone (`fe80::1%eth0`); a name is on none
+ */
+export function isOnOwnLink(address: string, interfaces = networkInterfaces()): boolean {
+  if (isIP(address) === 0) return false
+  if (isLinkLocal(address) || address.startsWith('169.254.')) return true
+  return linksIn(interfaces).some((link) => isOnLink(link, address))
+}

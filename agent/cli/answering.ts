@@ -7,6 +7,7 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   'trust-policy-invalid': EXIT.badConfig,
   'agent-not-running': EXIT.unavailable,
   'freshness-state-invalid': EXIT.failed,
+  'no-choice': EXIT.failed,
   'no-provider': EXIT.unavailable,
   'transfer-broken': EXIT.unavailable,
   'already-running': EXIT.failed,

@@ -1,8 +1,8 @@
 import type { AddCommand } from '../../service/add-command.ts'
 
 const HELP = `
-Looks at configuration, trust policy, clock, network, memory, kexec, data disk, store and port, changes nothing, and says what to do about
-each that is wrong.
+Looks at configuration, trust policy, clock, network, memory, kexec, data disk, store and port,
+changes nothing, and says what to do about each that is wrong.
 
 Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage.`
 

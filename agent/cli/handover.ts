@@ -3,15 +3,18 @@ import { EXIT } from '../../service/errors.ts'
 import { answering } from './answering.ts'
 
 const HELP = `
-For an init that downloads and kexecs by itself. DIR holds manifest.dsse.json or manifest.json, and the artifacts; signatures and every digest are checked. The initrd written
-carries the whole set, so that the booted machine can serve it on. Standard output has one line: what to append to the next
-kernel's command line.
+For an init that downloads and kexecs by itself. DIR holds manifest.dsse.json or manifest.json,
+and the artifacts; signatures and every digest are checked. The initrd written carries the whole
+set, so that the booted machine can serve it on. Standard output has one line: what to append to
+the next kernel's command line.
 
   append=$(plasm-agent handover /tmp/phase-boot --initrd /run/initrd --kernel /run/kernel) &&
-    kexec -c -l /run/kernel --initrd=/run/initrd --command-line="$(cat /proc/cmdline) $append" && kexec -e
+    kexec -c -l /run/kernel --initrd=/run/initrd \\
+      --command-line="$(cat /proc/cmdline) $append" && kexec -e
 
-Exit codes: 0 written, 2 wrong usage, 65 the set is incomplete, damaged or not trusted, 78 the configuration or the trust
-policy is wrong, 1 anything else (no room left, for one). On failure nothing is left behind.`
+Exit codes: 0 written, 2 wrong usage, 65 the set is incomplete, damaged or not trusted, 78 the
+configuration or the trust policy is wrong, 1 anything else (no room left, for one). On failure
+nothing is left behind.`
 
 interface Options {
   readonly initrd: string

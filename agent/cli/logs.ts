@@ -6,8 +6,9 @@ import type { LogName } from '../logs.ts'
 import { answering } from './answering.ts'
 
 const HELP = `
-Prints the last lines of what agent or plasmd have logged in the serve stage (/run/plasm/agent.log, /run/plasm/plasmd.log; with a
-data disk in /var/lib/plasm/log, where those of earlier boots are, too). Where systemd runs plasmd, its log is the journal's.
+Prints the last lines of what agent or plasmd have logged in the serve stage
+(/run/plasm/agent.log, /run/plasm/plasmd.log; with a data disk in /var/lib/plasm/log, where those
+of earlier boots are, too). Where systemd runs plasmd, its log is the journal's.
 
 Exit codes: 0 printed, 1 there is no such log, 2 wrong usage.`
 

@@ -4,15 +4,17 @@ import { EXIT } from '../../service/errors.ts'
 import { answering } from './answering.ts'
 
 const HELP = `
-A machine that serves looks every few minutes whether another provider has a newer set that it trusts, fetches it while it goes
-on serving the old one, and serves the new one. This asks the running agent to look now. Run it as root; Ctrl-C ends the
-waiting only.
+A machine that serves looks every few minutes whether another provider has a newer set that it
+trusts, fetches it while it goes on serving the old one, and serves the new one. This asks the
+running agent to look now. Run it as root; Ctrl-C ends the waiting only.
 
   plasm-agent update            says what is newer, and who has it
-  plasm-agent update --apply    fetches it and serves it; with apply = "kexec" in /etc/plasm/agent.toml, boots it
+  plasm-agent update --apply    fetches it and serves it, or boots it: with apply = "kexec" in
+                                /etc/plasm/agent.toml
 
-Exit codes: 0 up to date, or the newer set is served (or about to be booted); 10 there is a newer one (--check); 2 wrong usage; 69 the agent does not
-run or is not ready, or no other provider is in reach; 65 what a provider sent is wrong; 130 interrupted; 1 anything else.`
+Exit codes: 0 up to date, or the newer set is served (or about to be booted); 10 there is a newer
+one (--check); 2 wrong usage; 69 the agent does not run or is not ready, or no other provider is
+in reach; 65 what a provider sent is wrong; 130 interrupted; 1 anything else.`
 
 /** `--check` has found a newer set. */
 const EXIT_NEWER = 10

@@ -3,14 +3,16 @@ import { EXIT } from '../../service/errors.ts'
 import { answering } from './answering.ts'
 
 const HELP = `
-Reads every byte and compares it with the manifest, which must be one that this machine trusts. It stops at nothing: every
-artifact gets a line, and for one that differs the chunk (4 MiB in sets made here) where it begins to.
+Reads every byte and compares it with the manifest, which must be one that this machine trusts. It
+stops at nothing: every artifact gets a line, and for one that differs the chunk (4 MiB in sets
+made here) where it begins to.
 
   plasm-agent verify /var/lib/plasm/boot-artifacts/stable/x86_64
   plasm-agent verify http://192.168.1.10:8080
 
-Exit codes: 0 every artifact is what the manifest says, 2 wrong usage, 65 something differs, is missing or is not trusted, 69 the
-provider does not answer, 78 the configuration or the trust policy is wrong, 1 anything else.`
+Exit codes: 0 every artifact is what the manifest says, 2 wrong usage, 65 something differs, is
+missing or is not trusted, 69 the provider does not answer, 78 the configuration or the trust
+policy is wrong, 1 anything else.`
 
 interface Options {
   readonly policy?: string

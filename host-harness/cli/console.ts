@@ -2,14 +2,15 @@ import type { AddCommand } from '../../service/add-command.ts'
 import { RUN } from './options.ts'
 
 const HELP = `
-The machine must be of a run that is up: plasm-harness boot, or chain (with --keep after its end, too). You see what it said
-last and then all that it says; what you type goes to it, Ctrl-C too. Ctrl-] leaves it, and the machine stays up. A machine of
-a chain has a shell on its console only when its kernel command line has phase.shell (\`boot\` puts it there); for all others
-there is \`exec\`. In a pipe the console's lines are printed plainly.
+The machine must be of a run that is up: plasm-harness boot, or chain (with --keep after its end,
+too). You see what it said last and then all that it says; what you type goes to it, Ctrl-C too.
+Ctrl-] leaves it, and the machine stays up. A machine of a chain has a shell on its console only
+when its kernel command line has phase.shell (\`boot\` puts it there); for all others there is
+\`exec\`. In a pipe the console's lines are printed plainly.
 
 Examples:
   plasm-harness console vm1
-  plasm-harness console vm2 --run 3f2a            of the run whose directory in build/runs begins with 3f2a
+  plasm-harness console vm2 --run 3f2a            of the run whose id (in build/runs) begins so
   plasm-harness console vm1 </dev/null | grep plasm
 
 Exit codes: 0 left, or the machine is gone; 1 no such run or machine; 2 wrong usage.`

@@ -12,9 +12,10 @@ export function diskSize(text: string): number {
   throw new Error('it is a number with M, G or T behind it, from 64M on.')
 }
 
-/** Option of the commands that start machines. */
-export const DISK = [
-  '-D, --disk <size>',
-  'give each machine a blank disk, such as 2G, which becomes its data disk',
-  asArgument(diskSize),
-] as const
+/** Option of the commands that start machines. @param whose `each machine`, or `the machine` */
+export const diskOption = (whose: string) =>
+  [
+    '-D, --disk <size>',
+    `give ${whose} a blank disk, such as 2G, which becomes its data disk`,
+    asArgument(diskSize),
+  ] as const

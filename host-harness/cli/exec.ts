@@ -4,9 +4,10 @@ import { RUN, whole } from './options.ts'
 const MAX_TIMEOUT_S = 86_400
 
 const HELP = `
-Runs a command as root in a machine of a run that is up, in the fetch stage or the serve stage, without network and without
-the console: through a virtio-serial port. It waits until the machine takes commands. Its standard output and error come out
-here when it has ended; it has no standard input. One command at a time.
+Runs a command as root in a machine of a run that is up, in the fetch stage or the serve stage,
+without network and without the console: through a virtio-serial port. It waits until the machine
+takes commands. Its standard output and error come out here when it has ended; it has no standard
+input. One command at a time.
 
 Examples:
   plasm-harness exec vm1 -- plasm-agent status
@@ -14,7 +15,8 @@ Examples:
   plasm-harness exec vm2 -- sh -c 'ps; df -h; dmesg | tail'
   plasm-harness exec vm1 --timeout 5 -- cat /proc/cmdline
 
-Exit code: the command's own; 255 when it could not be run or did not end in time.`
+Exit code: the command's own; 255 when it could not be run or did not end in time; 2 also for
+wrong usage of exec itself.`
 
 export const addExec: AddCommand = (program, done) => {
   program

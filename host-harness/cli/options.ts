@@ -7,15 +7,22 @@ const MIN_MEMORY_MIB = 128
 const MAX_MEMORY_MIB = 65_536
 
 /** Options that several commands have, as commander takes them. */
-export const ARCH = ['-A, --arch <arch>', 'x86_64 or arm64', asArgument(parseArch), hostArch()] as const
+export const ARCH = [
+  '-A, --arch <arch>',
+  'x86_64 (also amd64) or arm64 (also aarch64)',
+  asArgument(parseArch),
+  hostArch(),
+] as const
 /** What a machine needs to carry a set with that rootfs across kexec, and to run from it, with room to spare, MiB. */
 export const DEFAULT_MEMORY: Readonly<Record<Rootfs, number>> = { none: 512, minimal: 512, debian: 1024 }
 const defaults = ROOTFS_CHOICES.map((rootfs) => `${DEFAULT_MEMORY[rootfs]} with rootfs ${rootfs}`)
-export const MEMORY = [
-  '-m, --memory <MiB>',
-  `memory of each machine (default: ${defaults.join(', ')})`,
-  whole(MIN_MEMORY_MIB, MAX_MEMORY_MIB),
-] as const
+/** @param whose `each machine`, or `the machine` of a command that starts one */
+export const memoryOption = (whose: string) =>
+  [
+    '-m, --memory <MiB>',
+    `memory of ${whose} (default: ${defaults.join(', ')})`,
+    whole(MIN_MEMORY_MIB, MAX_MEMORY_MIB),
+  ] as const
 export const rootfsOption = () =>
   new Option('--rootfs <flavour>', 'system of the serve stage; none is the initramfs itself')
     .choices(ROOTFS_CHOICES)

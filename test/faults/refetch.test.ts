@@ -6,32 +6,20 @@ import { hostArch } from '../../service/arch.ts'
 import { sha256Of } from '../../service/manifest.ts'
 import { storePaths } from '../../service/store-layout.ts'
 import { makeSet, type TestSet } from '../support/boot-set.ts'
-import { answer, type Misbehave, startProvider, type TestProvider } from '../support/provider.ts'
+import { askForKernel, kernelOf, machineThatKnows, provider, thatKnows } from '../support/machine-and-providers.ts'
+import { answer, type Misbehave } from '../support/provider.ts'
 import { makeServeMachine, type ServeMachine, until } from '../support/serve-machine.ts'
 import { servedBy, setsIn } from '../support/store-fixture.ts'
 import { straceHere } from '../support/strace-here.ts'
 
 /** A machine that knows some providers, and is handed over a set with a kernel that has rotted. */
 async function rottenMachine(t: TestContext, set: TestSet, providers: readonly string[]): Promise<ServeMachine> {
-  const at = await makeServeMachine({ cmdline: `plasm.stage=serve phase.provider=${providers.join(',')}` })
-  t.after(() => at.remove())
+  const at = await machineThatKnows(t, providers)
   const vmlinuz = Buffer.from(set.files.vmlinuz!)
   vmlinuz[77_000]! ^= 4
   await at.handOver({ ...set, files: { ...set.files, vmlinuz } })
   return at
 }
-
-async function provider(
-  t: TestContext,
-  set: TestSet,
-  about?: Parameters<typeof startProvider>[1],
-): Promise<TestProvider> {
-  const made = await startProvider(set, about)
-  t.after(() => made.close())
-  return made
-}
-
-const kernelOf = async (at: ServeMachine) => fetch(`${at.url}/stable/${hostArch()}/vmlinuz`)
 
 test('a rotten artifact is never served: it alone is fetched from another provider', async (t) => {
   const set = makeSet()
@@ -46,7 +34,7 @@ test('a rotten artifact is never served: it alone is fetched from another provid
   await at.event('step-done', ({ step }) => step === 'refetch')
   const ready = await at.event('ready')
   assert.equal(ready.record.generation, 2, 'its lineage is the boot’s, not the mending’s')
-  assert.deepEqual(Buffer.from(await (await kernelOf(at)).arrayBuffer()), set.files.vmlinuz)
+  assert.deepEqual(await kernelOf(at), set.files.vmlinuz)
   assert.deepEqual(
     good.seen.map(({ path }) => path),
     [`/stable/${hostArch()}/vmlinuz`],
@@ -57,8 +45,7 @@ test('a rotten artifact is never served: it alone is fetched from another provid
 test('a file that is cut short while it is served is withdrawn and fetched again', async (t) => {
   const set = makeSet()
   const good = await provider(t, set)
-  const at = await makeServeMachine({ cmdline: `plasm.stage=serve phase.provider=${good.url}` })
-  t.after(() => at.remove())
+  const at = await machineThatKnows(t, [good.url])
   await at.handOver(set)
   at.start({ recheckEvery: 300 })
   await at.event('ready')
@@ -119,7 +106,7 @@ test('while only an older set is offered nothing is served, and a newer one is t
   assert.equal(rejected.reason, 'stale: sequence 4, this machine had 5')
   const refused = await at.event('step-failed', ({ step }) => step === 'refetch')
   assert.equal(refused.error.code, 'no-provider')
-  assert.equal((await kernelOf(at)).status, 404)
+  assert.equal((await askForKernel(at)).status, 404)
   assert.equal((await at.status()).ready, false)
   await provider(t, newer, { port: Number(port) })
   const ready = await at.event('ready')
@@ -129,8 +116,7 @@ test('while only an older set is offered nothing is served, and a newer one is t
 test('an agent that is started after its set was withdrawn fetches it again', async (t) => {
   const set = makeSet()
   const good = await provider(t, set)
-  const at = await makeServeMachine({ cmdline: `plasm.stage=serve phase.provider=${good.url}` })
-  t.after(() => at.remove())
+  const at = await machineThatKnows(t, [good.url])
   await at.handOver(set)
   const first = at.start()
   await at.event('ready')
@@ -147,7 +133,7 @@ test('an agent that is started after its set was withdrawn fetches it again', as
 test('a stored file that the disk gives back no more (EIO) is fetched again', straceHere(), async (t) => {
   const set = makeSet()
   const good = await provider(t, set)
-  const at = await makeServeMachine({ cmdline: `plasm.stage=serve phase.provider=${good.url}` })
+  const at = await makeServeMachine({ cmdline: thatKnows([good.url]) })
   let strace: number | undefined
   t.after(async () => {
     // strace does not hand signals on: the agent is ended itself, and strace with it.

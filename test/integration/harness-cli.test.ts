@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
+import { RUNS } from '../../host-harness/run-dir.ts'
+import { whileNoOtherBuilds } from '../../images/build-lock.ts'
 
 const CLI = fileURLToPath(new URL('../../host-harness/cli.ts', import.meta.url))
+const IMAGES = fileURLToPath(new URL('../../images/cli.ts', import.meta.url))
 const chain = (...args: string[]) =>
   execa(process.execPath, [CLI, 'chain', ...args], { reject: false, stdin: 'ignore', timeout: 30_000 })
 
@@ -11,12 +15,17 @@ const WRONG: ReadonlyArray<readonly [args: readonly string[], says: RegExp]> = [
   [['--generations', '0'], /whole number from 1 to/],
   [['--generations', '2x'], /whole number from 1 to/],
   [['--memory', '1e3'], /whole number from 128 to/],
-  [['--arch', 'sparc'], /unknown architecture "sparc"/],
+  [['--arch', 'sparc'], /unknown architecture "sparc"; use one of x86_64, amd64, arm64, aarch64/],
   [['--providers', 'some'], /Allowed choices are all, last/],
   [['--generation'], /unknown option/],
   [['--plasmd', './plasmd', '--unsigned'], /--plasmd needs a signed set/],
+  [['--plasmd', './plasmd', '--discovery', 'static'], /--plasmd goes without --discovery static/],
   [['--rootfs', 'alpine'], /Allowed choices are none, minimal/],
   [['--rootfs', 'minimal', '--unsigned'], /--unsigned goes with --rootfs none/],
+  [['--network', 'star'], /Allowed choices are lan, routed, isolated-origin/],
+  [['--discovery', 'dns'], /Allowed choices are mdns, dht, static, auto/],
+  [['--network', 'routed', '--discovery', 'mdns'], /mDNS does not cross routers: .* dht, static or auto/],
+  [['--network', 'routed'], /mDNS does not cross routers/],
   [['vm1'], /too many arguments/],
 ]
 
@@ -29,6 +38,42 @@ for (const [args, says] of WRONG) {
   })
 }
 
+const images = (...args: string[]) =>
+  execa(process.execPath, [IMAGES, ...args], { reject: false, stdin: 'ignore', timeout: 30_000 })
+
+const UNFIT: ReadonlyArray<readonly [file: string, says: RegExp]> = [
+  [
+    '/nowhere',
+    /^error: option '--plasmd <file>': \/nowhere cannot be baked in as plasmd: there is no such file\n {2}name/,
+  ],
+  ['/etc/passwd', /^error: option '--plasmd <file>': \/etc\/passwd cannot be baked in as plasmd: it is not a 64-bit/],
+]
+
+for (const [file, says] of UNFIT) {
+  test(`--plasmd ${file} is one usage error, told before anything is done or waited for`, async () => {
+    const runs = () => readdir(RUNS).catch(() => [])
+    const before = await runs()
+    await whileNoOtherBuilds(async () => {
+      for (const { exitCode, stderr, stdout } of [
+        await chain('--plasmd', file, '--json'),
+        await images('build', '--plasmd', file),
+      ]) {
+        assert.equal(exitCode, 2)
+        assert.match(stderr, says)
+        assert.equal(stderr.match(/error/g)?.length, 1)
+        assert.equal(stdout, '')
+      }
+    })
+    assert.deepEqual(await runs(), before)
+  })
+}
+
+test('exec without a command is wrong usage, as in every program here', async () => {
+  const { exitCode, stderr } = await execa(process.execPath, [CLI, 'exec', 'vm1'], { reject: false, stdin: 'ignore' })
+  assert.equal(exitCode, 2)
+  assert.match(stderr, /missing required argument 'command'/)
+})
+
 test('a failure is one JSON object too, the last line of stdout', async () => {
   const { exitCode, stdout, stderr } = await chain('--generations', '20', '--memory', '65536', '--json')
   assert.equal(exitCode, 1)
@@ -37,6 +82,7 @@ test('a failure is one JSON object too, the last line of stdout', async () => {
     { ...rest, arch: null },
     {
       ...{ ok: false, arch: null, accel: null, setBytes: 0, plasmd: 'own', rootfs: 'none', serviceManager: null },
+      ...{ network: 'lan', discovery: 'mdns' },
       ...{ lineageVerified: false, generations: [] },
     },
   )

@@ -12,7 +12,8 @@ import { payloadOf } from '../../service/derived-manifest.ts'
 import { sha256Of } from '../../service/manifest.ts'
 import { makeSet, type TestSet, type TestSetOptions } from '../support/boot-set.ts'
 import { DISK_DIR } from '../support/disk-dir.ts'
-import { type Misbehave, startProvider, type TestProvider } from '../support/provider.ts'
+import { kernelOf, machineThatKnows, provider } from '../support/machine-and-providers.ts'
+import type { Misbehave, TestProvider } from '../support/provider.ts'
 import { makeServeMachine, type ServeMachine, until } from '../support/serve-machine.ts'
 import { hex, layOut, setsIn } from '../support/store-fixture.ts'
 import { makeKey, signSet, writePolicy } from '../support/trust.ts'
@@ -23,16 +24,6 @@ const release = (sequence: number, more: TestSetOptions = {}) => makeSet({ seque
 const signed = (sequence: number, more: TestSetOptions = {}) => signSet(release(sequence, more), ada)
 const digestOf = (set: TestSet) => sha256Of(payloadOf(set.manifest))
 
-async function provider(
-  t: TestContext,
-  set: TestSet,
-  about?: Parameters<typeof startProvider>[1],
-): Promise<TestProvider> {
-  const made = await startProvider(set, about)
-  t.after(() => made.close())
-  return made
-}
-
 /** A machine that is ready, trusts ada's signature alone and knows some providers. */
 async function machine(
   t: TestContext,
@@ -40,9 +31,10 @@ async function machine(
   providers: readonly TestProvider[],
   updateEvery: number,
 ): Promise<ServeMachine> {
-  const urls = providers.map(({ url }) => url).join(',')
-  const at = await makeServeMachine({ cmdline: `plasm.stage=serve phase.provider=${urls}` })
-  t.after(() => at.remove())
+  const at = await machineThatKnows(
+    t,
+    providers.map(({ url }) => url),
+  )
   await writePolicy(join(at.directory, 'policy.toml'), [ada])
   // There is a disk to remember on what was used.
   await mkdir(join(at.directory, 'state'))
@@ -55,9 +47,6 @@ async function machine(
 
 const looked = (at: ServeMachine) =>
   until('a look for newer sets', async () => (await at.status()).updates?.lastLook ?? undefined)
-
-const kernelOf = async ({ url }: { url: string }) =>
-  Buffer.from(await (await fetch(`${url}/stable/${hostArch()}/vmlinuz`)).arrayBuffer())
 
 function ask(at: ServeMachine, action: 'check' | 'apply', said: string[] = []): Promise<UpdateResult> {
   const statusFile = join(at.runDirectory, 'status.json')

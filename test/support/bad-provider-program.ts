@@ -10,6 +10,7 @@ import { createNetwork } from '../../host-harness/network.ts'
 import { startOrigin } from '../../host-harness/origin.ts'
 import { openReportServer } from '../../host-harness/report-server.ts'
 import { servedSetDifferences } from '../../host-harness/served-set.ts'
+import { lanOf } from '../../host-harness/topology.ts'
 import { readyWithinSeconds, waitUntilReady } from '../../host-harness/wait-ready.ts'
 
 /**
@@ -77,7 +78,7 @@ async function bootPast({ spec, badDir, refusedBy, goodOne }: Task): Promise<See
   const place = guestPlace(1)
   const { accel } = await chooseAccelerator(spec.arch, `${spec.mediaDir}/kernel`, spec.runDir)
   const within = readyWithinSeconds(accel, spec.arch)
-  const network = started.use(await createNetwork([place], spec.runDir))
+  const network = started.use(await createNetwork(lanOf([place]), spec.runDir))
   const reportServer = started.use(await openReportServer(HARNESS_ADDRESS, spec.runDir))
   const bad = await startOrigin(network.inOrigin, { ...spec, publishedDir: badDir })
   started.defer(bad.stop)

@@ -21,7 +21,7 @@ const generation = v.strictObject({
     generation: count,
     url: v.pipe(v.string(), v.regex(/^http:\/\/[\d.]+:8080$/)),
   }),
-  discoveredBy: v.picklist(['static', 'mdns', 'dht', 'cache']),
+  discoveredBy: v.picklist(['static', 'mdns', 'dht', 'known', 'cache']),
   manifestDigest: v.pipe(v.string(), v.regex(/^sha256:[0-9a-f]{64}$/)),
   handover: v.picklist(['carry', 'disk', 'refetch']),
   rootfs,
@@ -35,6 +35,8 @@ const generation = v.strictObject({
     fetchStage: seconds,
     kexec: seconds,
     serveStage: seconds,
+    discovery: v.nullable(seconds),
+    looking: v.nullable(seconds),
   }),
   memory: v.strictObject({ totalMiB: positive, lowestAvailableMiB: positive }),
   evidence: v.strictObject({
@@ -47,6 +49,15 @@ const generation = v.strictObject({
     probeBytes: count,
     servesSameSet: v.boolean(),
     bootIdChanged: v.boolean(),
+    network: v.strictObject({
+      multicastHeard: count,
+      multicastCrossed: count,
+      mdnsCrossed: count,
+      mdnsDropped: count,
+      originBytes: count,
+      originDropped: count,
+      dhtBytes: count,
+    }),
   }),
 })
 
@@ -57,6 +68,8 @@ const proof = v.strictObject({
   setBytes: positive,
   plasmd: v.picklist(['own', 'foreign']),
   rootfs,
+  network: v.picklist(['lan', 'routed', 'isolated-origin']),
+  discovery: v.picklist(['mdns', 'dht', 'static', 'auto']),
   serviceManager,
   lineageVerified: v.boolean(),
   generations: v.pipe(v.array(generation), v.minLength(1)),

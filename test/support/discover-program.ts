@@ -6,7 +6,7 @@ import { hostArch } from '../../service/arch.ts'
 const told: (Candidate | RejectedCandidate)[] = []
 const startedAt = performance.now()
 const outcome = await discover(
-  { providers: [], channel: 'stable', arch: hostArch() },
+  { providers: [], channel: 'stable', arch: hostArch(), mode: 'local', storeRoot: '/nowhere' },
   (candidate) => told.push(candidate),
   { ...DISCOVERY, deadlineMs: Number(process.argv[2]) },
 ).then(

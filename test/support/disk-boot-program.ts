@@ -9,6 +9,7 @@ import { createNetwork } from '../../host-harness/network.ts'
 import { startOrigin } from '../../host-harness/origin.ts'
 import { openReportServer } from '../../host-harness/report-server.ts'
 import { servedSetDifferences } from '../../host-harness/served-set.ts'
+import { lanOf } from '../../host-harness/topology.ts'
 import { readyWithinSeconds, waitUntilReady } from '../../host-harness/wait-ready.ts'
 import { hostArch } from '../../service/arch.ts'
 import { ENVELOPE_FILE, MANIFEST_PAYLOAD_TYPE, parseEnvelope } from '../../service/dsse.ts'
@@ -49,10 +50,11 @@ async function bootDisk(): Promise<DiskBoot> {
   const place = guestPlace(request.number)
   const spec: ChainSpec = {
     ...{ generations: 1, arch, memoryMiB: 512, rootfs: 'none', providers: 'all', unsigned: false, keep: false },
+    ...{ network: 'lan', discovery: 'mdns' },
     ...{ channel: 'stable', runDir, mediaDir, publishedDir: request.published ?? images, nonce: '' },
   }
   const { accel } = await chooseAccelerator(arch, join(mediaDir, 'kernel'), runDir)
-  await using network = await createNetwork([place], runDir)
+  await using network = await createNetwork(lanOf([place]), runDir)
   await using reportServer = await openReportServer(HARNESS_ADDRESS, runDir)
   if (request.published !== undefined) await startOrigin(network.inOrigin, spec)
   const guest = await startGuest(place, { spec, accel, reportServer, emit: () => {}, parameters, disk })

@@ -10,10 +10,14 @@ import { ownAddresses } from '../../service/own-addresses.ts'
  */
 const [path, size] = process.argv.slice(2)
 const patience = { connectMs: 2000, headersMs: 2000, stallMs: 2000 }
-const [candidate] = await discover({ providers: [], channel: 'stable', arch: hostArch() }, () => {}, {
-  deadlineMs: 10_000,
-  addresses: ownAddresses,
-})
+const [candidate] = await discover(
+  { providers: [], channel: 'stable', arch: hostArch(), mode: 'local', storeRoot: '/nonexistent' } as const,
+  () => {},
+  {
+    deadlineMs: 10_000,
+    addresses: ownAddresses,
+  },
+)
 const connection = await connectProvider(candidate!, patience)
 const health = JSON.parse((await readDocument(connection, '/health', 10_000)).toString())
 connection.close()

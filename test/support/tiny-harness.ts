@@ -26,6 +26,7 @@ export async function startHarness(t: TestContext, code: readonly number[], keep
   await writeFile(join(runDir, 'initramfs'), '')
   const spec: ChainSpec = {
     ...{ generations: 1, arch: 'x86_64', memoryMiB: 128, providers: 'all', keep, rootfs: 'none', unsigned: true },
+    ...{ network: 'lan', discovery: 'mdns' },
     ...{ channel: 'stable', runDir, mediaDir: runDir, publishedDir: runDir, nonce: 'run-test' },
   }
   const outer = execa(process.execPath, [PROGRAM, JSON.stringify(spec)], { reject: false, stdin: 'ignore' })

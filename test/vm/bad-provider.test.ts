@@ -71,7 +71,8 @@ async function publish(t: TestContext): Promise<ChainSpec> {
     for (const name of ['published', 'bad']) await rm(join(runDir, name), { recursive: true, force: true })
   })
   const machine = { generations: 1, arch: 'x86_64', memoryMiB: 512, rootfs: 'none' } as const
-  return prepare({ ...machine, providers: 'all', keep: false, unsigned: false }, runDir, t.signal)
+  const network = { network: 'lan', discovery: 'mdns' } as const
+  return prepare({ ...machine, ...network, providers: 'all', keep: false, unsigned: false }, runDir, t.signal)
 }
 
 async function showingConsoles(runDir: string, work: () => Promise<void>): Promise<void> {

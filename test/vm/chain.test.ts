@@ -23,7 +23,9 @@ function assertProven(
     assert.equal(discoveredBy, 'mdns', `${machine} had to discover`)
     assert.equal(handover, crossing)
     assert.deepEqual([rootfs, serviceManager], [proof.rootfs, proof.serviceManager])
-    const { bytesFromProvider, probeBytes, ...rest } = evidence
+    const { bytesFromProvider, probeBytes, network, ...rest } = evidence
+    assert.ok(network.mdnsCrossed > 0, `${machine}: no mDNS passed`)
+    assert.deepEqual([network.mdnsDropped, network.originDropped, network.dhtBytes], [0, 0, 0])
     assert.deepEqual(rest, {
       kernelBanners: 2,
       resets: 0,
@@ -35,7 +37,8 @@ function assertProven(
     })
     assert.ok(bytesFromProvider >= setBytes, `${machine}: ${bytesFromProvider} bytes are less than the set`)
     assert.ok(probeBytes < PROBE_LIMIT_BYTES, `${machine}: ${probeBytes} bytes for asking`)
-    const { total, ...parts } = seconds
+    const { total, discovery, looking, ...parts } = seconds
+    assert.ok(discovery! < parts.fetchStage && looking! <= discovery!, `${machine}: ${discovery} s, ${looking} s`)
     const tenths = Object.values(parts).reduce((sum, part) => sum + Math.round(part * 10), 0)
     assert.equal(tenths, Math.round(total * 10), `${machine}: ${JSON.stringify(seconds)} do not sum up`)
   }

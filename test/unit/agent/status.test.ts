@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -8,6 +8,7 @@ import { age } from '../../../agent/age.ts'
 import { exitCodeOf, findStatus } from '../../../agent/status.ts'
 import type { Status } from '../../../agent/status-file.ts'
 import { statusScreen } from '../../../agent/status-view.ts'
+import { update } from '../../../agent/update-command.ts'
 
 const digest = (byte: string) => `sha256:${byte.repeat(32)}`
 const NOW = Date.parse('2026-01-01T00:02:05Z')
@@ -220,4 +221,31 @@ test('exit codes are LSB: 0 ready, 1 not ready, 3 not running, 4 unknown', (t) =
   assert.equal(exitOf(statusFile(t, '{"version":2}')), 4)
   assert.equal(exitOf(statusFile(t, 'not JSON')), 4)
   assert.equal(exitOf('/'), 4)
+})
+
+const HOW_TO_LOOK = /npm run harness -- exec vm1 -- plasm-agent status/
+
+test('where no image was booted and no agent ever ran it is said, and how to look inside a machine', (t) => {
+  const directory = join(statusFile(t, 'not JSON'), '..')
+  const [image, run] = [join(directory, 'etc'), join(directory, 'run')]
+  const file = join(run, 'status.json')
+  const found = () => findStatus(file, image)
+  const onHost = found()
+  assert.equal(exitCodeOf(onHost), 3)
+  assert.match(onHost.state === 'read' ? '' : onHost.why, /not running: .*no machine that Phase Boot booted/)
+  assert.match((onHost.state !== 'read' && onHost.hint) || '', HOW_TO_LOOK)
+  mkdirSync(run)
+  mkdirSync(image)
+  assert.deepEqual(found(), onHost, 'empty directories make no machine')
+  const before = { state: 'not-running', why: `not running: there is no ${file}` }
+  writeFileSync(join(run, 'plasmd.args'), '')
+  assert.deepEqual(found(), before, 'a machine whose agent has said nothing yet')
+  rmSync(run, { recursive: true })
+  mkdirSync(join(image, 'trust'))
+  assert.deepEqual(found(), before, 'one where nothing has run yet')
+})
+
+test('update on a host says the same', { skip: existsSync('/etc/plasm') && 'this is a machine' }, async () => {
+  const asked = update({ action: 'check', say() {}, statusFile: '/nonexistent/status.json' })
+  await assert.rejects(asked, { code: 'agent-not-running', hint: HOW_TO_LOOK })
 })

@@ -64,6 +64,12 @@ const WHOLE: Facts = {
   },
   provider: { machine: 'vm1', generation: 1 },
   allowedProviders: ['vm1'],
+  asked: { network: 'lan', discovery: 'mdns' },
+  isNearOrigin: true,
+  network: {
+    ...{ multicastHeard: 41, multicastCrossed: 63, mdnsCrossed: 12, mdnsDropped: 0 },
+    ...{ originBytes: 4000, originDropped: 0, dhtBytes: 0 },
+  },
   received: {
     pairs: [
       { provider: 'origin', bytes: 2000 },
@@ -104,6 +110,27 @@ const withBytes = (origin: number, vm1: number, strayBytes = 0): Facts => ({
     strayBytes,
   },
 })
+
+const withNetwork = (change: Partial<Facts['network']>): Facts => ({
+  ...WHOLE,
+  network: { ...WHOLE.network, ...change },
+})
+const asked = (discovery: Facts['asked']['discovery']) => ({ network: 'lan', discovery }) as const
+const ROUTED = { network: 'routed', discovery: 'dht' } as const
+/** Nothing was heard, nothing passed. */
+const SILENT: Facts['network'] = { ...WHOLE.network, multicastHeard: 0, multicastCrossed: 0, mdnsCrossed: 0 }
+const ON_LAN = { asked: WHOLE.asked, network: WHOLE.network }
+/** The same boot, its provider found and asked for in another way, without mDNS. */
+const foundBy = (discoveredBy: 'dht' | 'static'): Facts => ({
+  ...withRecord({ provider: { ...WHOLE.claim.record.provider, discoveredBy } }),
+  asked: asked(discoveredBy),
+  network: { ...SILENT, mdnsDropped: 20 },
+})
+const FOUND_BY = { dht: foundBy('dht'), static: foundBy('static') }
+const ISOLATED: Facts = {
+  ...{ ...WHOLE, asked: { network: 'isolated-origin', discovery: 'mdns' }, isNearOrigin: false },
+  network: { ...WHOLE.network, originBytes: 0, originDropped: 9 },
+}
 
 const [fetchStage, serveStage] = WHOLE.console.stages as [Facts['console']['stages'][0], Facts['console']['stages'][0]]
 const ENOUGH = SET_BYTES + 60_000
@@ -190,6 +217,29 @@ const FAULTS: ReadonlyArray<readonly [name: string, pieces: readonly string[], f
     withLineage({ envelopes: [receiptFor(keys[0]!, keys[2]!, [], { manifestDigest: DIGEST })] }),
   ],
   ['a machine that calls itself an origin', ['lineage'], withLineage({ envelopes: asOrigin() })],
+  ['mDNS that never passed', ['mdns'], withNetwork({ mdnsCrossed: 0 })],
+  ['a DHT that carries artifacts', ['dhtBytes'], withNetwork({ dhtBytes: 4_194_304 })],
+  ['multicast across routers', ['multicast', 'mdns'], { ...FOUND_BY.dht, asked: ROUTED, network: WHOLE.network }],
+  ['silence taken for a router', ['multicast'], { ...FOUND_BY.dht, asked: ROUTED, network: SILENT }],
+  [
+    'mDNS that passes where it was to be dropped',
+    ['mdns'],
+    { ...FOUND_BY.dht, network: { ...SILENT, mdnsCrossed: 1 } },
+  ],
+  ['found by mDNS where the DHT was asked for', ['discovered'], { ...WHOLE, asked: asked('dht'), network: SILENT }],
+  ['found by the DHT where mDNS was asked for', ['discovered'], { ...FOUND_BY.dht, ...ON_LAN }],
+  ['given, where either would do', ['discovered'], { ...FOUND_BY.static, ...ON_LAN, asked: asked('auto') }],
+  ['discovered, where it was to be given', ['discovered'], { ...WHOLE, asked: asked('static'), network: SILENT }],
+  [
+    'a frame from the origin that came past the bridge',
+    ['originApart'],
+    { ...ISOLATED, network: { ...WHOLE.network, originBytes: 60, originDropped: 9 } },
+  ],
+  [
+    'an origin that nobody tried to reach',
+    ['originApart'],
+    { ...ISOLATED, network: { ...WHOLE.network, originBytes: 0 } },
+  ],
   ['a fetch stage that ran twice', ['bootIdChanged'], withClaim({ fetchBootIds: ['boot-0', 'boot-1'] })],
 ]
 
@@ -232,7 +282,20 @@ test('nothing is missing when all of it is there', () => {
     probeBytes: 2000,
     servesSameSet: true,
     bootIdChanged: true,
+    network: WHOLE.network,
   })
+})
+
+test('each network and way of discovery has a boot of which nothing is missing', () => {
+  const boots: readonly Facts[] = [
+    ...[FOUND_BY.dht, FOUND_BY.static, ISOLATED],
+    { ...WHOLE, asked: asked('auto') },
+    { ...FOUND_BY.dht, asked: ROUTED, network: { ...SILENT, multicastHeard: 20 } },
+    { ...FOUND_BY.static, asked: { ...ROUTED, discovery: 'static' }, network: { ...SILENT, multicastHeard: 20 } },
+    { ...FOUND_BY.dht, ...ON_LAN, asked: asked('auto'), network: { ...WHOLE.network, dhtBytes: 40_000 } },
+    { ...ISOLATED, isNearOrigin: true, network: WHOLE.network },
+  ]
+  for (const facts of boots) assert.deepEqual(judge(facts).missing, [])
 })
 
 test('a foreign provider without counters is judged without them', () => {

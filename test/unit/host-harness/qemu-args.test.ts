@@ -63,7 +63,13 @@ test('without initramfs and network there is neither', () => {
 })
 
 test('a guest is told its run, its token and where to report, and no provider', () => {
-  const given = { channel: 'stable', runId: 'run-1', token: 'abc', reportUrl: 'http://192.168.77.1:1/report' }
+  const given = {
+    channel: 'stable',
+    runId: 'run-1',
+    token: 'abc',
+    reportUrl: 'http://192.168.77.1:1/report',
+    discovery: ['phase.mode=local'],
+  }
   const words = guestCommandLine({ ...given, arch: 'arm64' }).split(' ')
   for (const word of ['console=ttyAMA0', 'phase.mode=local', 'plasm.run=run-1', 'plasm.token=abc', 'panic=-1']) {
     assert.ok(words.includes(word), word)

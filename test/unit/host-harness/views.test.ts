@@ -17,7 +17,7 @@ const VM1: Generation = {
   handover: 'carry',
   ...{ rootfs: 'minimal', serviceManager: 'agent' },
   ...{ signed: false, peerId: `12D3KooW${'A'.repeat(44)}`, provenBy: 'receipt' },
-  seconds: { total: 30, firmware: 1.2, fetchStage: 12.8, kexec: 1, serveStage: 15 },
+  seconds: { total: 30, firmware: 1.2, fetchStage: 12.8, kexec: 1, serveStage: 15, discovery: 1.4, looking: 0.9 },
   memory: { totalMiB: 469, lowestAvailableMiB: 279 },
   evidence: {
     ...{
@@ -29,6 +29,10 @@ const VM1: Generation = {
       bytesFromOthers: 0,
     },
     ...{ probeBytes: 1930, servesSameSet: true, bootIdChanged: true },
+    network: {
+      ...{ multicastHeard: 41, multicastCrossed: 63, mdnsCrossed: 12, mdnsDropped: 0 },
+      ...{ originBytes: 54_269_387, originDropped: 0, dhtBytes: 0 },
+    },
   },
 }
 const RESULT: ChainResult = {
@@ -37,7 +41,7 @@ const RESULT: ChainResult = {
   accel: 'tcg',
   setBytes: 54_208_572,
   plasmd: 'own',
-  ...{ rootfs: 'minimal', serviceManager: 'agent' },
+  ...{ rootfs: 'minimal', serviceManager: 'agent', network: 'lan', discovery: 'mdns' },
   lineageVerified: true,
   generations: [VM1],
 }
@@ -86,7 +90,16 @@ test('the proof says who booted from whom, and by what bytes', () => {
   assert.match(text, /^booted from +origin \(192\.168\.77\.2:8080\)$/m)
   assert.match(text, /^bytes from it +54,269,387$/m)
   assert.match(text, /^kernel banners \/ resets +2 \/ 0$/m)
-  assert.match(text, /^proven: vm1 from origin \(1 machine, x86_64, tcg/m)
+  assert.match(text, /^system +minimal$/m)
+  assert.match(text, /^plasmd restarted by +agent$/m)
+  assert.match(text, /^proven: vm1 from origin \(1 machine, x86_64, tcg, network lan, discovery mdns/m)
+  assert.match(text, /^ +network up to provider +1\.4, 0\.9 of it looking$/m)
+  assert.match(text, /^mDNS passed \/ dropped +12 \/ 0$/m)
+})
+
+test('without a rootfs the initramfs is the system', () => {
+  const text = proofView({ ...RESULT, rootfs: 'none', generations: [{ ...VM1, rootfs: 'none' }] })
+  assert.match(text, /^system +none \(initramfs\)$/m)
 })
 
 test('a failure says what, where and what to do', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { NetworkInterfaceInfo } from 'node:os'
 import { test } from 'node:test'
-import { isOnLink, linksIn } from '../../../service/own-links.ts'
+import { isOnLink, isOnOwnLink, linksIn } from '../../../service/own-links.ts'
 import { bestAddress, placeOf } from '../../../service/provider-place.ts'
 
 const info = (cidr: string, internal = false): NetworkInterfaceInfo => {
@@ -56,4 +56,25 @@ test('the URL of an address that no URL can hold has the name of its host', () =
   })
   const rogue = placeOf('a"@evil.example/\n.local', 8080, 'fe80::1%eth0')
   assert.equal(rogue.url, 'http://a-evil.local:8080', 'whatever it calls itself')
+})
+
+const INTERFACES = {
+  lo: [info('127.0.0.1/8', true), info('::1/128', true)],
+  eth0: [info('192.168.77.11/24'), info('fe80::5054:ff:fe77:1/64'), info('fd00:77::b/64')],
+}
+
+test('an address is on the link where one of the interfaces has its subnet', () => {
+  const table: ReadonlyArray<readonly [string, boolean]> = [
+    ['192.168.77.2', true],
+    ['192.168.78.2', false],
+    ['127.0.0.1', false],
+    ['169.254.3.4', true],
+    ['fe80::1%eth0', true],
+    ['fd00:77::1', true],
+    ['fd00:78::1', false],
+    ['2001:db8::1', false],
+  ]
+  for (const [address, expected] of table) assert.equal(isOnOwnLink(address, INTERFACES), expected, address)
+  assert.equal(isOnOwnLink('192.168.77.2', {}), false)
+  assert.equal(isOnOwnLink('plasm-770001.local', INTERFACES), false, 'a name is on no link')
 })

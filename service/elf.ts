@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { execa } from 'execa'
-import type { Arch } from '../service/arch.ts'
+import type { Arch } from './arch.ts'
 
 /** What an ELF file asks of the dynamic loader (System V ABI, chapter 5). */
 export interface ElfNeeds {

@@ -1,0 +1,44 @@
+import { printable, short } from './log-lines.ts'
+import type { Discovered, Survey } from './survey.ts'
+
+const GREEN = '\x1b[32m'
+const RED = '\x1b[31m'
+const RESET = '\x1b[0m'
+const INDENT = '    '
+
+/** Two or three lines for each provider: where and what it is, what becomes of it, and what it claims. */
+export function discoveredLines({ channel, arch, mode, providers }: Survey, colour: boolean): readonly string[] {
+  const usable = providers.filter(({ verified }) => verified !== null).length
+  const count = `${providers.length} provider${providers.length === 1 ? '' : 's'} of ${channel}/${arch}, ${usable} to boot from (phase.mode=${mode})`
+  return [count, ...providers.flatMap((provider) => linesOf(provider, colour))]
+}
+
+function linesOf(provider: Discovered, colour: boolean): readonly string[] {
+  const { url, source, name, onLink, latencyMs, verified, verdict } = provider
+  const place = onLink === null ? '' : onLink ? ', on this link' : ', behind a router'
+  const latency = latencyMs === null ? '' : `, manifest in ${latencyMs} ms`
+  const head = `${url}  ${name ?? 'unnamed'}  by ${source}${place}${latency}`
+  const paint = (line: string) => (colour ? `${verified ? GREEN : RED}${line}${RESET}` : line)
+  const has = verified
+    ? `${INDENT}has sequence ${verified.sequence}, ${short(verified.manifestDigest)}, verified`
+    : undefined
+  const claims = claimsOf(provider)
+  return [
+    printable(head),
+    `${INDENT}${paint(printable(verdict))}`,
+    ...(has === undefined ? [] : [has]),
+    ...(claims === '' ? [] : [`${INDENT}says: ${printable(claims)}`]),
+  ]
+}
+
+function claimsOf({ claims }: Discovered): string {
+  const { generation, sequence, version, load, peerId } = claims
+  const facts = [
+    generation === null ? '' : generation === 0 ? 'an origin' : `generation ${generation}`,
+    version === null ? '' : `version ${version}`,
+    sequence === null ? '' : `sequence ${sequence}`,
+    load === null ? '' : `${load} transfer${load === 1 ? '' : 's'} running`,
+    peerId === null ? '' : `peer ${peerId}`,
+  ]
+  return facts.filter((fact) => fact !== '').join(', ')
+}

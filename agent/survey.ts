@@ -1,0 +1,159 @@
+import { asPlasmError } from '../service/errors.ts'
+import { type BrowseCounts, noCounts } from '../service/mdns-browse.ts'
+import { readTrustPolicy } from '../service/trust-policy.ts'
+import type { Candidate, RejectedCandidate } from './candidate.ts'
+import { type CandidateLog, createCandidateLog } from './candidate-log.ts'
+import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
+import { lookAround } from './discover.ts'
+import { createManifestAsker, type ManifestAnswer } from './fetch-manifests.ts'
+import { readSeen } from './freshness-file.ts'
+import { type Choice, rank } from './rank.ts'
+import { onlyAccepted, onlyAnswered } from './sift.ts'
+import { STATE_DIRECTORY } from './state-directory.ts'
+
+/** Long enough for the second mDNS query's answers (RFC 6762, 5.2), and for a lookup in a DHT. */
+const LOOK_MS = 4_000
+
+export interface SurveyRequest {
+  readonly trustFile?: string | undefined
+  readonly sources?: ConfigSources
+  readonly stateDirectory?: string
+  readonly lookMs?: number
+  /** Whose links are browsed; only tests give it. */
+  readonly addresses?: () => ReadonlySet<string>
+}
+
+/** A provider as it was found, asked and judged now. */
+export interface Discovered {
+  readonly url: string
+  readonly source: Candidate['source']
+  readonly name: string | null
+  readonly onLink: boolean | null
+  /** What it says of itself; nothing of it is proven. */
+  readonly claims: {
+    readonly generation: number | null
+    readonly sequence: number | null
+    readonly version: string | null
+    readonly load: number | null
+    readonly set: string | null
+    readonly peerId: string | null
+  }
+  /** From asking for its manifest to having it; null where it was not asked or gave none. */
+  readonly latencyMs: number | null
+  /** Of its manifest, where this machine accepts it. */
+  readonly verified: { readonly sequence: number; readonly manifestDigest: string } | null
+  /** `first`, `ranked <n>: <why not first>`, `rejected: <why>`. */
+  readonly verdict: string
+}
+
+/** Who is in reach. */
+export interface Survey {
+  readonly at: string
+  readonly channel: string
+  readonly arch: string
+  readonly mode: string
+  /** In the order in which they would be tried; those that would not come last. */
+  readonly providers: readonly Discovered[]
+  /** Answers that came by mDNS, and what came that was no use and was ignored. */
+  readonly mdns: BrowseCounts
+}
+
+/**
+ * Looks around as a booting machine does, for longer, and asks and judges everybody.
+ * @throws PlasmError `config-invalid` | those of trust-policy.ts
+ */
+export async function survey(request: SurveyRequest = {}): Promise<Survey> {
+  const { sources, trustFile, stateDirectory = STATE_DIRECTORY, lookMs = LOOK_MS, addresses } = request
+  const config = await readConfig(sources)
+  const policy = await readTrustPolicy(trustFile)
+  const log = createCandidateLog(() => {})
+  const asker = createManifestAsker(config, policy)
+  const asked = new Map<string, Promise<Asked>>()
+  const all = new Map<string, Candidate>()
+  const mdns = noCounts()
+  const onFound = (candidate: Candidate | RejectedCandidate) => {
+    log.found(candidate)
+    all.set(candidate.url, candidate)
+    if (!('reason' in candidate)) asked.set(candidate.url, ask(asker, candidate))
+  }
+  const table = await lookAround(config, onFound, lookMs, addresses, mdns)
+  for (const candidate of table.candidates()) all.set(candidate.url, candidate)
+  const answers = await Promise.all(asked.values())
+  const judging = { policy, config, log, seen: await readSeen(stateDirectory) }
+  const ranked = rank(accepted(answers, judging), config.machine)
+  log.ranked(ranked)
+  const urls = ranked.map(({ candidate }) => candidate.url)
+  const place = (url: string) => (urls.includes(url) ? urls.indexOf(url) : urls.length)
+  const verdicts = new Map(log.verdicts().map(({ url, verdict }) => [url, verdict]))
+  const providers = [...all.values()]
+    .sort((a, b) => place(a.url) - place(b.url) || a.url.localeCompare(b.url))
+    .map((candidate) =>
+      describe(
+        candidate,
+        answers.find(({ answer }) => answer.candidate.url === candidate.url),
+        ranked.find((choice) => choice.candidate.url === candidate.url),
+        verdicts.get(candidate.url) ?? 'found',
+      ),
+    )
+  const { channel, arch, mode } = config
+  return { at: new Date().toISOString(), channel, arch, mode, providers, mdns }
+}
+
+interface Asked {
+  readonly answer: ManifestAnswer
+  readonly milliseconds: number
+}
+
+async function ask(asker: ReturnType<typeof createManifestAsker>, candidate: Candidate): Promise<Asked> {
+  const since = performance.now()
+  const [answer] = await asker.answers([candidate])
+  return { answer: answer!, milliseconds: Math.round(performance.now() - since) }
+}
+
+interface Judging {
+  readonly policy: Parameters<typeof onlyAccepted>[1]
+  readonly config: AgentConfig
+  readonly log: CandidateLog
+  readonly seen: Awaited<ReturnType<typeof readSeen>>
+}
+
+/** None where all are turned down: the log has each one's reason. */
+function accepted(answers: readonly Asked[], { policy, config, log, seen }: Judging): readonly Choice[] {
+  if (answers.length === 0) return []
+  try {
+    const answered = onlyAnswered(
+      answers.map(({ answer }) => answer),
+      log,
+    )
+    return onlyAccepted(answered, policy, config, log, { seen })
+  } catch (thrown) {
+    asPlasmError(thrown)
+    return []
+  }
+}
+
+function describe(
+  candidate: Candidate,
+  asked: Asked | undefined,
+  choice: Choice | undefined,
+  verdict: string,
+): Discovered {
+  const told = asked?.answer.candidate ?? candidate
+  return {
+    url: candidate.url,
+    source: candidate.source,
+    name: told.name,
+    onLink: candidate.onLink ?? null,
+    claims: {
+      generation: told.generation,
+      sequence: candidate.sequence ?? null,
+      version: candidate.version ?? null,
+      load: candidate.load ?? null,
+      set: candidate.set ?? null,
+      peerId: candidate.peerId ?? null,
+    },
+    latencyMs: asked && 'raw' in asked.answer ? asked.milliseconds : null,
+    verified: choice ? { sequence: choice.verified.manifest.sequence, manifestDigest: choice.verified.digest } : null,
+    verdict: verdict.replace(/^ranked 1$/, 'first'),
+  }
+}

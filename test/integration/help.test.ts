@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const MOST_COLUMNS = 100
+const PROGRAMS = {
+  'agent/main.ts': 'boot serve status update doctor logs handover stage verify complete',
+  'host-harness/cli.ts': 'chain boot console exec',
+  'images/cli.ts': 'build publish',
+  'service/plasmd.ts': 'serve provider keygen manifest version',
+} as const
+const ALL = Object.entries(PROGRAMS).flatMap(([file, names]) => [
+  [file],
+  ...names.split(' ').map((name) => [file, name]),
+])
+const GROUPED = [
+  ...['status', 'list'].map((name) => ['service/plasmd.ts', 'provider', name]),
+  ...['sign', 'verify', 'show', 'generate'].map((name) => ['service/plasmd.ts', 'manifest', name]),
+]
+
+async function help(command: readonly string[]): Promise<string> {
+  const { stdout } = await execa(process.execPath, [...command, '--help'], { cwd: ROOT, stdin: 'ignore' })
+  return stdout
+}
+
+test('the help of every command fits into 100 columns', async () => {
+  for (const command of [...ALL, ...GROUPED]) {
+    const wide = (await help(command)).split('\n').filter((line) => line.length > MOST_COLUMNS)
+    // A path of this checkout may be a default, and is one word.
+    assert.deepEqual(
+      wide.filter((line) => !line.includes(ROOT)),
+      [],
+      command.join(' '),
+    )
+  }
+})
+
+test('what must be given is marked, and what need not has its default', async () => {
+  const publish = await help(['images/cli.ts', 'publish'])
+  for (const option of ['--out', '--release', '--sequence']) {
+    assert.match(publish, new RegExp(`${option} <[^-]*\\(required\\)`), option)
+  }
+  assert.match(publish, /--rootfs [^-]*\(default: none\)/)
+  assert.match(await help(['agent/main.ts', 'handover']), /--initrd [^-]*\(required\)/)
+})
+
+test('boot speaks of the one machine that it starts', async () => {
+  assert.doesNotMatch(await help(['host-harness/cli.ts', 'boot']), /each machine/)
+  assert.match(await help(['host-harness/cli.ts', 'chain']), /memory of each machine/)
+})

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Candidate, RejectedCandidate } from '../../../agent/candidate.ts'
+import { createCandidateTable } from '../../../agent/candidate-table.ts'
+
+const url = 'http://192.0.2.7:8080'
+const told: (Candidate | RejectedCandidate)[] = []
+const table = () => {
+  told.length = 0
+  return createCandidateTable((found) => told.push(found))
+}
+
+test('a provider that several sources find is one candidate, and is told of once', () => {
+  const { consider, candidates } = table()
+  consider({ url, source: 'mdns', name: 'a', generation: 1 })
+  consider({ url, source: 'dht', name: 'a', generation: 1 })
+  assert.equal(told.length, 1)
+  assert.deepEqual(
+    candidates().map(({ source }) => source),
+    ['mdns'],
+  )
+})
+
+test('what was named stays so, and learns from an advertisement; what was known gives way to it', () => {
+  for (const [source, becomes] of [
+    ['static', 'static'],
+    ['known', 'mdns'],
+  ] as const) {
+    const { consider, candidates } = table()
+    consider({ url, source, name: null, generation: null })
+    consider({ url, source: 'mdns', name: 'a', generation: 2 })
+    const [{ source: found, name, generation }] = candidates() as [Candidate]
+    assert.deepEqual([found, name, generation], [becomes, 'a', 2])
+  }
+})
+
+test('a rejection is told once for each reason, and makes no candidate', () => {
+  const { consider, candidates, rejections } = table()
+  const rejected = { url, source: 'mdns', name: 'a', generation: null } as const
+  for (const reason of ['one', 'one', 'two']) consider({ ...rejected, reason })
+  assert.equal(told.length, 2)
+  assert.equal(candidates().length, 0)
+  assert.deepEqual([...rejections()], [[url, 'two']])
+})
