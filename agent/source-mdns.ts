@@ -15,7 +15,7 @@ const GIVEN_WITHIN_SECONDS = 8
 /** Of the system: where it has run for longer nobody will bring an address all of a sudden. */
 const YOUNG_SECONDS = 60
 /** What else a provider has for addresses may come in the next packet. */
-const REST_WITHIN_MS = 300
+const REST_WITHIN_MS = 500
 const LOOK_AGAIN_EVERY_MS = 100
 
 /**

@@ -2,6 +2,7 @@ import type { Answer } from 'dns-packet'
 import { hasEnded, isDue, type Lease, lease, secondsLeft } from './dns-lease.ts'
 import type { KnownInstance, Question } from './dns-query.ts'
 import { type AddressRecord, createHostAddresses } from './host-addresses.ts'
+import { isLinkLocal } from './own-links.ts'
 import { parseTxt } from './parse-txt.ts'
 
 /** INTEROP: discovery. */
@@ -155,12 +156,9 @@ export function createInstanceTable(): InstanceTable {
       [...instances.values()].flatMap(({ name, srv, txt }): Question[] => [
         ...(srv ? [] : [{ name, type: 'SRV' as const }]),
         ...(txt ? [] : [{ name, type: 'TXT' as const }]),
-        ...(srv && hosts.of(srv.target).length === 0
-          ? [
-              { name: srv.target, type: 'A' as const },
-              { name: srv.target, type: 'AAAA' as const },
-            ]
-          : []),
+        // By IPv6 avahi tells of IPv6 addresses only, and a link-local one is what nobody connects to by choice.
+        ...(srv && hosts.of(srv.target).every(isLinkLocal) ? [{ name: srv.target, type: 'A' as const }] : []),
+        ...(srv && hosts.of(srv.target).length === 0 ? [{ name: srv.target, type: 'AAAA' as const }] : []),
       ]),
     due: (now) =>
       [...instances.values()].flatMap(({ name, pointer, srv, txt }): Question[] => [

@@ -109,7 +109,10 @@ test('an IPv6 link-local address is one of the link that it was heard on', () =>
     { type: 'AAAA', name: 'a.local', data: 'FE80:0:0:0::1', ttl: 120 },
     { type: 'AAAA', name: 'a.local', data: 'fd00::1', ttl: 120 },
   ]
+  table.add(from(records.slice(0, -1), 'fe80::1%eth1', 'eth1'), 0)
+  assert.deepEqual(table.missing(), [{ name: 'a.local', type: 'A' }], 'there may be a better one')
   table.add(from(records, 'fe80::1%eth1', 'eth1'), 0)
+  assert.deepEqual(table.missing(), [])
   assert.deepEqual(table.changes(0).found[0]?.addresses, ['fe80::1%eth1', 'fd00::1'])
 })
 
