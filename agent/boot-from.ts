@@ -29,13 +29,13 @@ export async function bootFrom(choice: Choice, attempts: Attempts, log: Candidat
     () => {
       const onProgress = (progress: { bytes: number; totalBytes: number }) =>
         runner.emit({ type: 'progress', step: 'fetch', ...progress })
-      return crossing.fetch(provider, onProgress, parts.transferLimits)
+      return crossing.fetch(candidate, onProgress, parts.transferLimits)
     },
     about,
   )
   const proven = await runner.step(
     'receipt',
-    (leaveOut) => prove(attempts, crossing, { provider, nonce, verified }, leaveOut),
+    (leaveOut) => prove(attempts, crossing, { provider: candidate, nonce, verified }, leaveOut),
     about,
   )
   const handedOver = await runner.step(

@@ -21,11 +21,14 @@ export function createCandidateTable(onFound: Consider): CandidateTable {
     consider(candidate) {
       const { url } = candidate
       if ('reason' in candidate) {
+        // One that said goodbye is no candidate any more; what somebody else says of the same place does not count.
+        if (found.get(url)?.source === candidate.source) found.delete(url)
         if (rejected.get(url) === candidate.reason) return
         rejected.set(url, candidate.reason)
         onFound(candidate)
         return
       }
+      rejected.delete(url)
       const before = found.get(url)
       const merged = before ? learn(before, candidate) : candidate
       if (merged === before) return

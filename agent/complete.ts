@@ -7,6 +7,7 @@ import { readNodeKey } from '../service/node-key.ts'
 import { storePaths } from '../service/store-layout.ts'
 import { readTrustPolicy } from '../service/trust-policy.ts'
 import type { ArtifactSink } from './artifact-sink.ts'
+import type { Place } from './candidate.ts'
 import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
 import { DISCOVERY, type DiscoverOptions, discover } from './discover.ts'
 import { fetchArtifact } from './fetch-artifact.ts'
@@ -111,19 +112,19 @@ async function fromAny(about: {
     told = now
     runner.emit({ type: 'progress', step: 'fetch', bytes, totalBytes })
   }
-  const fetchFrom = (url: string) =>
-    fetchArtifact(url, artifact, sink, parts.transferLimits ?? TRANSFER_LIMITS, onBytes).then(() => undefined)
+  const fetchFrom = (place: Place) =>
+    fetchArtifact(place, artifact, sink, parts.transferLimits ?? TRANSFER_LIMITS, onBytes).then(() => undefined)
   if (provider?.startsWith('http')) {
-    const failed = await fetchFrom(provider).catch(asPlasmError)
+    const failed = await fetchFrom({ url: provider }).catch(asPlasmError)
     if (!failed) return
     tell(runner, provider, failed)
   }
   const candidates = await discover(config, () => {}, parts.discovery ?? DISCOVERY)
   let last: unknown
-  for (const { url } of candidates) {
-    last = await fetchFrom(url).catch(asPlasmError)
+  for (const candidate of candidates) {
+    last = await fetchFrom(candidate).catch(asPlasmError)
     if (!last) return
-    tell(runner, url, last as PlasmError)
+    tell(runner, candidate.url, last as PlasmError)
   }
   throw last
 }

@@ -1,4 +1,5 @@
 import type { HandoverKind } from './boot-record.ts'
+import type { Place } from './candidate.ts'
 import type { FetchProgress } from './fetch-set.ts'
 import type { HandedOverSet, OwnAccount } from './handover.ts'
 import type { TransferLimits } from './http-body.ts'
@@ -8,7 +9,7 @@ export interface Crossing {
   readonly kind: HandoverKind
   /** @throws PlasmError the provider's, or those of where it is written */
   fetch(
-    provider: string,
+    provider: Place,
     onProgress: (progress: FetchProgress) => void,
     limits: TransferLimits | undefined,
   ): Promise<WholeSet>

@@ -35,6 +35,6 @@ export async function discoverCommand({ json, watch, trustFile }: DiscoverReques
 }
 
 /** What changes with every look. */
-function withoutTimes({ at: _, providers, ...found }: Survey): unknown {
+function withoutTimes({ at: _, mdns: ___, providers, ...found }: Survey): unknown {
   return { ...found, providers: providers.map(({ latencyMs: __, ...provider }) => provider) }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PlasmError } from '../service/errors.ts'
-import { ownAddresses } from '../service/own-addresses.ts'
+import { type BrowseCounts, noCounts } from '../service/mdns-browse.ts'
+import { hasGivenAddress, ownAddresses } from '../service/own-addresses.ts'
 import { type Candidate, type RejectedCandidate, settledAt } from './candidate.ts'
 import { type CandidateTable, createCandidateTable } from './candidate-table.ts'
 import type { AgentConfig } from './config.ts'
@@ -31,8 +32,11 @@ export type Where = Pick<AgentConfig, 'providers' | 'bootstrap' | 'channel' | 'a
 const asksDht = ({ mode }: Pick<Where, 'mode'>) => mode === 'internet'
 
 /** Every way of looking that this machine's mode allows. */
-export function sourcesOf(where: Where, { addresses }: Pick<DiscoverOptions, 'addresses'>): readonly Source[] {
-  const link = linkProviders(where, addresses)
+export function sourcesOf(
+  where: Where,
+  { addresses, counts }: Pick<DiscoverOptions, 'addresses'> & { readonly counts?: BrowseCounts },
+): readonly Source[] {
+  const link = linkProviders(where, addresses, counts)
   const near = asksDht(where) ? withDht(link, where, addresses) : [link]
   return [...near, ...where.providers.map(namedProvider), knownProvider(where)]
 }
@@ -76,10 +80,11 @@ export async function lookAround(
   onFound: (found: Candidate | RejectedCandidate) => void,
   milliseconds: number,
   addresses: DiscoverOptions['addresses'] = ownAddresses,
+  counts: BrowseCounts = noCounts(),
 ): Promise<CandidateTable> {
   const table = createCandidateTable(onFound)
   const stop = AbortSignal.timeout(milliseconds)
-  await Promise.all(sourcesOf(where, { addresses }).map((look) => look(table.consider, stop)))
+  await Promise.all(sourcesOf(where, { addresses, counts }).map((look) => look(table.consider, stop)))
   return table
 }
 
@@ -93,9 +98,8 @@ function noProvider(
   const reasons = [...silent, ...[...rejected].map(([url, reason]) => `${url}: ${reason}`)]
   return new PlasmError('no-provider', `no provider for ${channel}/${arch} within ${deadlineMs / 1000} s`, {
     facts: { deadlineMs, rejected: reasons, ownAddresses: [...own] },
-    hint:
-      own.size === 0
-        ? 'this machine has no IPv4 address: check DHCP'
-        : 'start a provider on this link, let UDP 5353 multicast pass, or name one with phase.provider=http://host:8080',
+    hint: !hasGivenAddress(own)
+      ? 'nobody has given this machine an address: check DHCP'
+      : 'start a provider on this link, let UDP 5353 multicast pass, or name one with phase.provider=http://host:8080',
   })
 }

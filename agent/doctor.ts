@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import { clockBeforeImage } from '../service/clock.ts'
 import { asPlasmError, EXIT } from '../service/errors.ts'
-import { ownAddresses } from '../service/own-addresses.ts'
+import { hasGivenAddress, ownAddresses } from '../service/own-addresses.ts'
 import { readTrustPolicy, type TrustPolicy } from '../service/trust-policy.ts'
 import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
 import { type DiskFacts, diskFacts, diskFinding } from './doctor-disk.ts'
@@ -102,11 +102,13 @@ function clock(image: Pick<TrustPolicy, 'builtAt'>, now: number): Finding {
 
 function network({ addresses = ownAddresses }: DoctorSetting): Finding {
   const own = [...addresses()]
-  if (own.length > 0) return { check: 'network', verdict: 'fine', found: own.join(', ') }
+  if (hasGivenAddress(addresses())) return { check: 'network', verdict: 'fine', found: own.join(', ') }
+  // Such a machine reaches its neighbours, and they it, where plasmd is ours.
+  const found = own.length > 0 ? `only IPv6 link-local: ${own.join(', ')}` : 'no address beside loopback'
   return {
     check: 'network',
-    verdict: 'wrong',
-    found: 'no IPv4 address beside loopback',
+    verdict: own.length > 0 ? 'doubtful' : 'wrong',
+    found,
     next: 'look whether the interface is up (`ip link`) and a DHCP server answers (docs/network.md)',
   }
 }

@@ -3,6 +3,7 @@ import { PlasmError } from '../service/errors.ts'
 import type { ManifestArtifact } from '../service/manifest.ts'
 import { createReceiver } from './artifact-receiver.ts'
 import type { ArtifactSink } from './artifact-sink.ts'
+import type { Place } from './candidate.ts'
 import type { TransferLimits } from './http-body.ts'
 import { readFrom } from './http-range.ts'
 
@@ -15,7 +16,7 @@ const WORTH_ANOTHER_TRY = new Set(['transfer-broken', 'body-too-short', 'provide
  * @throws PlasmError of http-range.ts, artifact-receiver.ts or the writer's; what was verified stays in `writer.kept`
  */
 export async function fetchArtifact(
-  provider: string,
+  { url: provider, reach }: Place,
   artifact: ManifestArtifact & { readonly role: string },
   writer: ArtifactSink,
   limits: TransferLimits,
@@ -40,7 +41,8 @@ export async function fetchArtifact(
         receiver.push(data)
         onBytes(receiver.position())
       }
-      await readFrom(`${provider}${path}`, { from: receiver.position(), size }, limits, take, signal)
+      const place = { url: `${provider}${path}`, ...(reach === undefined ? {} : { reach }) }
+      await readFrom(place, { from: receiver.position(), size }, limits, take, signal)
     } catch (thrown) {
       receiver.interrupted()
       failures = verifiedSinceFailure ? 1 : failures + 1

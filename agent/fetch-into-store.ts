@@ -47,7 +47,7 @@ export async function fetchIntoStore(given: FetchIntoStore): Promise<CompleteSet
         }
         const { url } = candidate
         const tell = (progress: FetchProgress) => onProgress?.(progress, url)
-        const whole = await fetchSet(url, writer, tell, TRANSFER_LIMITS, signal)
+        const whole = await fetchSet(candidate, writer, tell, TRANSFER_LIMITS, signal)
         writer = undefined
         return whole
       } catch (thrown) {

@@ -77,7 +77,7 @@ export function createManifestAsker(
 }
 
 async function askProvider(candidate: Candidate, place: string, signed: boolean): Promise<Told> {
-  const connection = await connectProvider(candidate.url, LIMITS)
+  const connection = await connectProvider(candidate, LIMITS)
   try {
     const raw = (signed && (await askEnvelope(connection, place))) || (await askPlain(connection, place))
     return { raw, introduced: candidate.generation === null ? await introduce(connection) : undefined }

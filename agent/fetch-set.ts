@@ -1,4 +1,5 @@
 import { type ArtifactSink, artifactsFor } from './artifact-sink.ts'
+import type { Place } from './candidate.ts'
 import { type CompleteSet, completeSet } from './complete-set.ts'
 import { fetchArtifact } from './fetch-artifact.ts'
 import { TRANSFER_LIMITS, type TransferLimits } from './http-body.ts'
@@ -16,7 +17,7 @@ export interface FetchProgress {
  * @throws PlasmError the provider's or the scratch files'; `writer` keeps what is verified, for the next provider
  */
 export async function fetchSet<Writer extends ArtifactSink>(
-  url: string,
+  provider: Place,
   writer: Writer,
   onProgress: (progress: FetchProgress) => void,
   limits: TransferLimits = TRANSFER_LIMITS,
@@ -37,7 +38,7 @@ export async function fetchSet<Writer extends ArtifactSink>(
       told = now
       onProgress({ bytes: others + position, totalBytes })
     }
-    await fetchArtifact(url, artifact, writer, limits, onBytes, signal)
+    await fetchArtifact(provider, artifact, writer, limits, onBytes, signal)
   }
   onProgress({ bytes: totalBytes, totalBytes })
   return completeSet(writer)

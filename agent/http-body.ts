@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import { PlasmError } from '../service/errors.ts'
+import type { Place } from './candidate.ts'
 import type { Patience } from './http-stream.ts'
 
 /** How long a provider may keep us waiting, and how often it may fail. */
@@ -44,17 +45,20 @@ const loadHttp = () => process.getBuiltinModule('node:http')
 /**
  * For documents: whatever a foreign provider's server makes of them, chunked bodies too. node:http follows no redirect.
  */
-export async function connectProvider(url: string, limits: Patience): Promise<ProviderConnection> {
+export async function connectProvider({ url, reach }: Place, limits: Patience): Promise<ProviderConnection> {
   const http = loadHttp()
-  const { origin, pathname } = new URL(url)
+  const { origin, pathname, host } = new URL(url)
   const agent = new http.Agent({ keepAlive: true })
+  // Connecting elsewhere changes nothing about what is asked for (RFC 9110, 7.2: Host is the URL's).
+  const elsewhere = reach === undefined ? {} : { hostname: reach }
   const at = (path: string) => `${origin}${pathname.replace(/\/$/, '')}${path}`
   return {
     url,
-    get: (path, headers = {}) => answerTo(http.get(at(path), { agent, headers }), limits),
+    get: (path, headers = {}) =>
+      answerTo(http.get(at(path), { agent, headers: { host, ...headers }, ...elsewhere }), limits),
     post(path, body) {
-      const headers = { 'content-type': 'application/json', 'content-length': body.length }
-      const request = http.request(at(path), { agent, method: 'POST', headers })
+      const headers = { host, 'content-type': 'application/json', 'content-length': body.length }
+      const request = http.request(at(path), { agent, method: 'POST', headers, ...elsewhere })
       request.end(body)
       return answerTo(request, limits)
     },

@@ -1,4 +1,5 @@
 import { PlasmError } from '../service/errors.ts'
+import type { Place } from './candidate.ts'
 import { broken, statusError, tooLong } from './http-body.ts'
 import { type Patience, type StreamAnswer, streamHttp } from './http-stream.ts'
 
@@ -16,7 +17,7 @@ const NO_DIGEST = { 'want-repr-digest': 'sha-256=0' }
  * `wrong-length`, `body-too-long`; and whatever `take` throws
  */
 export async function readFrom(
-  url: string,
+  { url, reach }: Place,
   { from, size }: { from: number; size: number },
   patience: Patience,
   take: (data: Buffer) => void,
@@ -41,7 +42,16 @@ export async function readFrom(
     start = at = startOf(url, answer, { from, size })
   }
   const headers = from > 0 ? { range: `bytes=${from}-` } : NO_DIGEST
-  const request = { url, method: 'GET', headers, patience, onHead, onBody, ...(signal ? { signal } : {}) } as const
+  const request = {
+    url,
+    reach,
+    method: 'GET',
+    headers,
+    patience,
+    onHead,
+    onBody,
+    ...(signal ? { signal } : {}),
+  } as const
   await broken(url, () => streamHttp(request)).catch((error) => {
     throw thrown ? thrown.what : error
   })

@@ -15,6 +15,8 @@ export interface Patience {
 
 export interface StreamRequest {
   readonly url: string
+  /** Connected to instead of the URL's host (candidate.ts). */
+  readonly reach?: string | undefined
   readonly method: 'GET' | 'HEAD'
   readonly headers?: Readonly<Record<string, string>>
   readonly patience: Patience
@@ -88,7 +90,7 @@ export function streamHttp(request: StreamRequest): Promise<StreamAnswer> {
     }
 
     const socket = connect({
-      host: hostname.replace(/^\[|\]$/g, ''),
+      host: request.reach ?? hostname.replace(/^\[|\]$/g, ''),
       port: Number(port || 80),
       onread: { buffer: Buffer.allocUnsafeSlow(BUFFER_BYTES), callback: take },
       ...(request.signal ? { signal: request.signal } : {}),

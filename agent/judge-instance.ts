@@ -1,31 +1,78 @@
+import { isIP } from 'node:net'
 import { canonicalArch } from '../service/arch.ts'
 import type { ServiceInstance } from '../service/dns-sd.ts'
+import { isLinkLocal, isOnLink, type Link, ownLinks } from '../service/own-links.ts'
+import { printable } from '../service/printable.ts'
+import { bestAddress, placeOf } from '../service/provider-place.ts'
 import { addressProblem, type Candidate, type RejectedCandidate } from './candidate.ts'
 
-/** Turns an advertised instance into a place to ask, or says why not. */
+/** What is advertised is shown to people, and cut: anybody can advertise anything. */
+const SHOWN = 64
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
+
+/**
+ * Turns an advertised instance into a place to ask, or says why not. All of it is safe to print.
+ * @param own this machine's addresses
+ */
 export function judgeInstance(
-  { label, port, addresses, sender, txt }: ServiceInstance,
+  { label, target, port, addresses, sender, txt }: ServiceInstance,
   wanted: { readonly channel: string; readonly arch: string },
   own: ReadonlySet<string>,
+  links: readonly Link[] = ownLinks(),
 ): Candidate | RejectedCandidate {
   const usable = addresses.filter((address) => addressProblem(address, port, own) === undefined)
-  const address = usable.includes(sender) ? sender : (usable[0] ?? addresses[0]!)
-  const claimed = txt.get('generation') ?? ''
-  const sequence = txt.get('sequence') ?? ''
+  const near = usable.filter((address) => [...own].some((ours) => familyOf(ours) === familyOf(address)))
+  const address = bestAddress(near, sender) ?? bestAddress(usable, sender) ?? bestAddress(addresses, sender)!
+  const machine = txt.get('machine') || label
   const candidate: Candidate = {
-    url: `http://${address}:${port}`,
+    ...placeOf(target, port, address),
     source: 'mdns',
-    name: txt.get('machine') || label,
-    generation: /^\d{1,6}$/.test(claimed) ? Number(claimed) : null,
-    ...(/^\d{1,15}$/.test(sequence) ? { sequence: Number(sequence) } : {}),
+    name: printable(machine, SHOWN),
+    generation: numberIn(txt.get('generation'), 6) ?? null,
+    ...claimed(txt),
+    onLink: links.some((link) => isOnLink(link, address)),
   }
   const channel = txt.get('channel') ?? wanted.channel
   const arch = txt.get('arch') ?? wanted.arch
   const reason =
-    channel !== wanted.channel
-      ? `it serves channel ${channel}, not ${wanted.channel}`
-      : canonicalArch(arch) !== wanted.arch
-        ? `it serves ${arch}, not ${wanted.arch}`
-        : addressProblem(address, port, own)
+    CONTROL.test(label) || CONTROL.test(machine)
+      ? 'its name has control characters'
+      : channel !== wanted.channel
+        ? `it serves channel ${printable(channel, SHOWN)}, not ${wanted.channel}`
+        : canonicalArch(arch) !== wanted.arch
+          ? `it serves ${printable(arch, SHOWN)}, not ${wanted.arch}`
+          : addressProblem(address, port, own)
   return reason === undefined ? candidate : { ...candidate, reason }
+}
+
+/** A machine without an address of a family reaches nobody by it; link-local is one of its own here. */
+const familyOf = (address: string): number => (isLinkLocal(address) ? 0 : isIP(address))
+
+type Claims = Pick<Candidate, 'sequence' | 'version' | 'load' | 'set' | 'peerId' | 'dhtPort'>
+
+/** Claims that are not of the form that they must have are no claims. */
+function claimed(txt: ReadonlyMap<string, string>): Claims {
+  const fitting = (key: string, form: RegExp) => form.exec(txt.get(key) ?? '')?.[0]
+  const [version, set, peerId] = [
+    fitting('version', /^[\x21-\x7e]{1,64}$/),
+    fitting('set', /^[0-9a-f]{12}$/),
+    fitting('peer_id', /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/),
+  ]
+  const [sequence, load, dhtPort] = [
+    numberIn(txt.get('sequence'), 15),
+    numberIn(txt.get('load'), 6),
+    numberIn(txt.get('dht_port'), 5),
+  ]
+  return {
+    ...(sequence === undefined ? {} : { sequence }),
+    ...(version === undefined ? {} : { version }),
+    ...(load === undefined ? {} : { load }),
+    ...(set === undefined ? {} : { set }),
+    ...(peerId === undefined ? {} : { peerId }),
+    ...(dhtPort === undefined || dhtPort < 1 || dhtPort > 65535 ? {} : { dhtPort }),
+  }
+}
+
+function numberIn(text: string | undefined, digits: number): number | undefined {
+  return text !== undefined && text.length <= digits && /^\d+$/.test(text) ? Number(text) : undefined
 }

@@ -33,6 +33,11 @@ export async function probePlasmd(
   }
 }
 
+/** How many transfers a plasmd says are running; undefined where it does not say. */
+export async function runningTransfers(url: string, timeout = 2000): Promise<number | undefined> {
+  return metricsIn(await get(`${url}/status`, timeout))?.transfers_running
+}
+
 /** The answer's JSON; null when it is an answer and no JSON; undefined when there is none. */
 async function get(url: string, silence: number): Promise<unknown> {
   const body: Buffer[] = []
@@ -52,7 +57,9 @@ async function get(url: string, silence: number): Promise<unknown> {
 }
 
 /** A foreign plasmd need not count. */
-function metricsIn(status: unknown): { bytes_served_total?: number; requests_total?: number } | undefined {
+function metricsIn(
+  status: unknown,
+): { bytes_served_total?: number; requests_total?: number; transfers_running?: number } | undefined {
   const metrics = (status as { metrics?: Record<string, unknown> | null } | null | undefined)?.metrics ?? {}
   return Object.fromEntries(Object.entries(metrics).filter(([, count]) => typeof count === 'number'))
 }

@@ -1,6 +1,7 @@
 import { asPlasmError, PlasmError } from '../service/errors.ts'
 import type { Lineage } from '../service/lineage.ts'
 import type { NodeKey } from '../service/node-key.ts'
+import type { Place } from './candidate.ts'
 import { connectProvider, type ProviderConnection, postDocument } from './http-body.ts'
 import type { VerifiedManifest } from './verify.ts'
 
@@ -27,7 +28,7 @@ export interface Unproven {
 }
 
 export interface BootToProve {
-  readonly provider: string
+  readonly provider: Place
   readonly nonce: string
   readonly verified: VerifiedManifest
 }
@@ -46,8 +47,11 @@ export async function requestReceipt(key: NodeKey, boot: BootToProve): Promise<P
   try {
     const answer = await ask(connection, request, LINEAGE_MAX_BYTES)
     if ('unproven' in answer) return answer
-    const envelopes = envelopesIn(answer.body, boot.provider)
-    const lineage = check(() => verifyLineage(envelopes, { client: key.peerId, nonce, manifestDigest }), boot.provider)
+    const envelopes = envelopesIn(answer.body, boot.provider.url)
+    const lineage = check(
+      () => verifyLineage(envelopes, { client: key.peerId, nonce, manifestDigest }),
+      boot.provider.url,
+    )
     return { peerId: lineage.links[0]!.provider, envelopes }
   } finally {
     connection.close()

@@ -43,7 +43,7 @@ export async function rollOn(server: Server, { set, candidate }: NextSet, previo
   const proven = await run.step(
     'receipt',
     async (leaveOut): Promise<Proven | undefined> => {
-      const answer = await requestReceipt(key, { provider, nonce, verified: set.verified })
+      const answer = await requestReceipt(key, { provider: candidate, nonce, verified: set.verified })
       if (!('unproven' in answer)) return answer
       leaveOut(answer.unproven)
       return undefined

@@ -13,8 +13,8 @@ import { createLateSink } from './late-sink.ts'
 import { createLog } from './log.ts'
 import { logDirectory } from './log-directory.ts'
 import { mend } from './mend.ts'
-import { plasmdLoad } from './plasmd-load.ts'
-import { plasmdService } from './plasmd-service.ts'
+import { runningTransfers } from './plasmd-probe.ts'
+import { plasmdService, servesIpv6 } from './plasmd-service.ts'
 import { prove } from './prove.ts'
 import { plasmdAnswers } from './provider-step.ts'
 import { readinessNotifier } from './readiness-notify.ts'
@@ -130,18 +130,21 @@ async function serveUntilStopped(server: Server): Promise<void> {
 /** Once through SERVE_STEPS. @returns why this machine is no longer ready */
 async function untilLost(server: Server, sources: () => Promise<Sources>): Promise<string> {
   const { run, told, owner, stop, status } = server
-  const { storeRoot, storeMaxBytes, port } = told.config
+  const { storeRoot, storeMaxBytes, port, mode } = told.config
+  const dhtPort = mode === 'internet' ? { dhtPort: told.config.dhtPort } : {}
   const served = await run.step('adopt', () => adoptServed(server))
   await run.step('provider', () => plasmdAnswers(owner, { port, foreign: told.foreignPlasmd, stop }))
   await run.step('self-check', () => prove(server, served))
-  const advertised = await run.step('advertise', () => advertiseSet(server.setting, served, port, stop))
+  const advertised = await run.step('advertise', () =>
+    advertiseSet(server.setting, served, { port, ipv6: servesIpv6(told), ...dhtPort }, stop),
+  )
   let dht: { stop(): Promise<void> } | undefined
   try {
     status.advertising(true)
     await run.step('ready', () => announce(server, served.record, advertised.address))
     await server.trial.ready(served.set)
     // After ready, since libp2p takes long to load in a small guest, and mDNS has told the link by then.
-    dht = told.config.mode === 'internet' ? advertiseInDht(dhtService(server, served, advertised.address)) : undefined
+    dht = mode === 'internet' ? advertiseInDht(dhtService(server, served, advertised.address)) : undefined
     // Old sets that cannot be removed are no reason not to serve the one that is proven.
     await removeOldSets(storeRoot, storeMaxBytes).catch((thrown) =>
       server.log.say(`old sets stay: ${asPlasmError(thrown).message}`),
@@ -165,7 +168,7 @@ function dhtService({ told, log }: Server, served: Served, address: string): Dht
     key: identity.key,
     served,
     address,
-    load: () => plasmdLoad(`http://127.0.0.1:${config.port}`),
+    load: async () => (await runningTransfers(`http://127.0.0.1:${config.port}`)) ?? null,
     log: { info: said, warn: said },
   }
 }

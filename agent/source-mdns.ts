@@ -1,16 +1,65 @@
-import { browseLinks } from '../service/mdns-browse.ts'
+import { uptime } from 'node:os'
+import type { ServiceInstance } from '../service/dns-sd.ts'
+import { type BrowseCounts, browseLinks } from '../service/mdns-browse.ts'
+import { hasGivenAddress } from '../service/own-addresses.ts'
+import type { Candidate } from './candidate.ts'
 import type { AgentConfig } from './config.ts'
 import { judgeInstance } from './judge-instance.ts'
 import type { Source } from './source.ts'
 
 /**
- * Those who advertise themselves on this machine's links.
+ * How long after its start a program waits for an address of this machine before it connects by IPv6 link-local addresses, which are
+ * there at once: DHCP runs beside the fetch stage. Less than discovery takes to give up.
+ */
+const GIVEN_WITHIN_SECONDS = 8
+/** Of the system: where it has run for longer nobody will bring an address all of a sudden. */
+const YOUNG_SECONDS = 60
+/** What else a provider has for addresses may come in the next packet. */
+const REST_WITHIN_MS = 500
+const LOOK_AGAIN_EVERY_MS = 100
+
+/**
+ * Those who advertise themselves on this machine's links. One that says goodbye, or whose records end, is told of as rejected.
  * @param addresses whose links are browsed
+ * @param counts of what came that was no use, kept up to date
  */
 export function linkProviders(
   config: Pick<AgentConfig, 'channel' | 'arch'>,
   addresses: () => ReadonlySet<string>,
+  counts?: BrowseCounts,
 ): Source {
-  return (consider, signal) =>
-    browseLinks(addresses, (instance) => consider(judgeInstance(instance, config, addresses())), signal)
+  return async (consider, signal) => {
+    const present = new Map<string, { readonly instance: ServiceInstance; readonly at: number }>()
+    const waiting = new Set<string>()
+    const told = new Map<string, Candidate>()
+    const judge = (label: string) => {
+      const known = present.get(label)
+      if (!known) return
+      const own = addresses()
+      const judged = judgeInstance(known.instance, config, own)
+      const early = hasGivenAddress(own)
+        ? performance.now() - known.at < REST_WITHIN_MS
+        : process.uptime() < GIVEN_WITHIN_SECONDS && uptime() < YOUNG_SECONDS
+      if (judged.reach !== undefined && !('reason' in judged) && early) return void waiting.add(label)
+      waiting.delete(label)
+      told.set(label, judged)
+      consider(judged)
+    }
+    const looking = setInterval(() => [...waiting].forEach(judge), LOOK_AGAIN_EVERY_MS)
+    await browseLinks({
+      addresses,
+      onFound(instance) {
+        present.set(instance.label, { instance, at: present.get(instance.label)?.at ?? performance.now() })
+        judge(instance.label)
+      },
+      onGone(instance, why) {
+        const last = told.get(instance.label)
+        for (const those of [present, waiting, told]) those.delete(instance.label)
+        if (last) consider({ ...last, reason: why })
+      },
+      signal,
+      ...(counts ? { counts } : {}),
+    })
+    clearInterval(looking)
+  }
 }

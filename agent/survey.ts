@@ -1,4 +1,5 @@
 import { asPlasmError } from '../service/errors.ts'
+import { type BrowseCounts, noCounts } from '../service/mdns-browse.ts'
 import { readTrustPolicy } from '../service/trust-policy.ts'
 import type { Candidate, RejectedCandidate } from './candidate.ts'
 import { type CandidateLog, createCandidateLog } from './candidate-log.ts'
@@ -53,6 +54,8 @@ export interface Survey {
   readonly mode: string
   /** In the order in which they would be tried; those that would not come last. */
   readonly providers: readonly Discovered[]
+  /** Answers that came by mDNS, and what came that was no use and was ignored. */
+  readonly mdns: BrowseCounts
 }
 
 /**
@@ -67,12 +70,13 @@ export async function survey(request: SurveyRequest = {}): Promise<Survey> {
   const asker = createManifestAsker(config, policy)
   const asked = new Map<string, Promise<Asked>>()
   const all = new Map<string, Candidate>()
+  const mdns = noCounts()
   const onFound = (candidate: Candidate | RejectedCandidate) => {
     log.found(candidate)
     all.set(candidate.url, candidate)
     if (!('reason' in candidate)) asked.set(candidate.url, ask(asker, candidate))
   }
-  const table = await lookAround(config, onFound, lookMs, addresses)
+  const table = await lookAround(config, onFound, lookMs, addresses, mdns)
   for (const candidate of table.candidates()) all.set(candidate.url, candidate)
   const answers = await Promise.all(asked.values())
   const judging = { policy, config, log, seen: await readSeen(stateDirectory) }
@@ -92,7 +96,7 @@ export async function survey(request: SurveyRequest = {}): Promise<Survey> {
       ),
     )
   const { channel, arch, mode } = config
-  return { at: new Date().toISOString(), channel, arch, mode, providers }
+  return { at: new Date().toISOString(), channel, arch, mode, providers, mdns }
 }
 
 interface Asked {

@@ -4,8 +4,11 @@ import { type Ad, type Advertisement, advertise } from './advertise.ts'
 import type { Arch } from './arch.ts'
 import { asPlasmError } from './errors.ts'
 import { ownLabel, uniqueHostLabel } from './host-label.ts'
+import { identityTxt } from './identity-txt.ts'
 import { providerIdentity, type ServedSet, servedSets } from './status.ts'
 
+/** Transfers begin and end all the time: what is told of them is an order of magnitude, and each change a packet to everybody. */
+const LOAD_EVERY_MS = 30_000
 /** Sets are published and interfaces come up while a provider runs; browsers need not know at once. */
 const LOOK_EVERY_MS = 5000
 /** What is only being probed for was never announced: it needs no goodbye, so nobody waits for it for long. */
@@ -17,17 +20,25 @@ export interface AdvertisedRoot {
   readonly bind: string
   /** The set that gets the plain instance name. */
   readonly first: { readonly channel: string; readonly arch: Arch }
+  readonly peerId: string
+  /** Transfers that run at the moment. */
+  readonly load: () => number
+  /** TCP port of this machine's DHT node, where it has one. */
+  readonly dhtPort?: number
   readonly log: Pick<Logger, 'info' | 'warn'>
 }
 
 /** Keeps one advertisement per channel and arch, with what each serves at the moment. mDNS that fails is logged and tried again. */
-export function advertiseSets(options: AdvertisedRoot): Advertisement {
+export function advertiseSets(options: AdvertisedRoot): Pick<Advertisement, 'stop'> {
   const running = new Map<string, Advertisement>()
+  let load = 0
+  let loadToldAt = 0
   const wake = new AbortController()
   let stopped = false
 
   const look = async () => {
-    const wanted = new Map((await wantedAds(options)).map((ad) => [JSON.stringify(ad), ad]))
+    const ads = await wantedAds(options)
+    const wanted = new Map(ads.map((ad) => [JSON.stringify(ad), ad]))
     for (const [key, advertisement] of running) {
       if (wanted.has(key)) continue
       running.delete(key)
@@ -35,7 +46,9 @@ export function advertiseSets(options: AdvertisedRoot): Advertisement {
     }
     for (const [key, ad] of wanted) {
       if (stopped || running.has(key)) continue
-      const advertisement = await advertise(ad)
+      const onRenamed = (name: string) =>
+        options.log.warn({ name, wanted: ad.name }, 'somebody else on the link has this name: renamed')
+      const advertisement = await advertise({ ...ad, txt: { ...ad.txt, load: String(load) }, onRenamed })
       if (stopped) return advertisement.stop()
       running.set(key, advertisement)
       options.log.info(
@@ -44,12 +57,22 @@ export function advertiseSets(options: AdvertisedRoot): Advertisement {
       )
     }
   }
+  const tellLoad = () => {
+    const now = options.load()
+    if (now === load || performance.now() - loadToldAt < LOAD_EVERY_MS) return
+    load = now
+    loadToldAt = performance.now()
+    for (const [key, advertisement] of running) {
+      advertisement.update({ ...(JSON.parse(key) as Ad).txt, load: String(load) })
+    }
+  }
   const keepLooking = async () => {
     while (!stopped) {
       await look().catch((thrown: unknown) => {
         const { code, message, hint } = asPlasmError(thrown)
         options.log.warn({ code, hint }, message)
       })
+      if (!stopped) tellLoad()
       await sleep(LOOK_EVERY_MS, undefined, { signal: wake.signal }).catch(() => {})
     }
   }
@@ -65,7 +88,7 @@ export function advertiseSets(options: AdvertisedRoot): Advertisement {
   }
 }
 
-async function wantedAds({ root, port, bind, first }: AdvertisedRoot): Promise<readonly Ad[]> {
+async function wantedAds({ root, port, bind, first, peerId, dhtPort }: AdvertisedRoot): Promise<readonly Ad[]> {
   const { machine, generation } = await providerIdentity(root)
   const isFirst = (set: ServedSet) => set.channel === first.channel && set.arch === first.arch
   const sets = [...(await servedSets(root))].sort((a, b) => Number(isFirst(b)) - Number(isFirst(a)))
@@ -78,7 +101,13 @@ async function wantedAds({ root, port, bind, first }: AdvertisedRoot): Promise<r
     channel: set.channel,
     arch: set.arch,
     version: set.version ?? 'unversioned',
-    txt: { sequence: String(set.sequence ?? 0), generation: String(generation), ...(machine ? { machine } : {}) },
+    txt: {
+      sequence: String(set.sequence ?? 0),
+      generation: String(generation),
+      ...(machine ? { machine } : {}),
+      ...identityTxt({ peerId, manifestDigest: set.manifest_digest, dhtPort }),
+    },
+    ipv6: bind.includes(':'),
     ...(bind === '0.0.0.0' || bind === '::' ? {} : { addresses: [bind] }),
   }))
 }

@@ -1,8 +1,12 @@
 import { networkInterfaces } from 'node:os'
-import type { CiaoService, Responder } from '@homebridge/ciao'
 import type { Arch } from './arch.ts'
+import { insideResponder, insideService } from './ciao-internals.ts'
+import { mendIpv6 } from './ciao-ipv6.ts'
+import { followLinks } from './ciao-links.ts'
+import { mendHostNames, skipProbing } from './ciao-names.ts'
 import { PlasmError } from './errors.ts'
 import { hostLabel } from './host-label.ts'
+import { ownLinks } from './own-links.ts'
 
 /** INTEROP: discovery. ciao adds the underscore. */
 const SERVICE_TYPE = 'phase-image'
@@ -21,41 +25,64 @@ export interface Ad {
   readonly version: string
   /** More TXT keys. */
   readonly txt?: Readonly<Record<string, string>>
-  /** Advertise these addresses of this machine only; all IPv4 addresses where absent. */
+  /** Whether the port is served by IPv6 too: a record of an address where nobody listens costs a client its timeout. */
+  readonly ipv6?: boolean
+  /** Advertise these addresses of this machine only; all of them where absent. */
   readonly addresses?: readonly string[]
   /** The names are derived from this machine's own MAC, so they need no probing: saves 0.75 to 1 s. */
   readonly namesAreOurs?: boolean
+  /** Told of the name that it has when somebody else has the one that it was to have. */
+  readonly onRenamed?: (name: string) => void
 }
 
 export interface Advertisement {
+  /** Tells other TXT keys than `Ad.txt` from now on. */
+  update(txt: Readonly<Record<string, string>>): void
   /** Says goodbye (RFC 6762, 10.1). */
   stop(): Promise<void>
 }
 
 /**
- * Advertises one boot set by mDNS and DNS-SD, and answers queries until stopped. Resolves when its first announcement goes out.
+ * Advertises one boot set by mDNS and DNS-SD on every link, as links come and go, and answers queries until stopped. Resolves when
+ * its first announcement goes out.
  * @throws PlasmError `mdns-unavailable` when no announcement could be made in time
  */
 export async function advertise(ad: Ad): Promise<Advertisement> {
   const { getResponder } = await import('@homebridge/ciao')
-  // Only IPv4: that is where plasmd listens, and a record of an address where nobody listens costs a client its timeout.
-  const interfaces = ownInterfaces()
-  const responder = getResponder({ ...(interfaces ? { interface: [...interfaces] } : {}), disableIpv6: true })
-  const places = ad.addresses ?? interfaces
+  const { ipv6 = false } = ad
+  const names = namesToGive(ipv6)
+  const responder = getResponder({
+    ...(names ? { interface: [...names] } : {}),
+    ...(ipv6 ? { advertiseIpv6: true } : { disableIpv6: true }),
+  })
+  const places = ad.addresses ?? names
+  const allTxt = (more: Readonly<Record<string, string>> | undefined) => ({
+    channel: ad.channel,
+    arch: ad.arch,
+    version: ad.version,
+    http_port: String(ad.port),
+    ...more,
+  })
   const service = responder.createService({
     name: ad.name,
     type: SERVICE_TYPE,
     hostname: hostLabel(ad.hostname),
     port: ad.port,
-    disabledIpv6: true,
-    txt: { channel: ad.channel, arch: ad.arch, version: ad.version, http_port: String(ad.port), ...ad.txt },
+    disabledIpv6: !ipv6,
+    txt: allTxt(ad.txt),
     // ciao listens on loopback in any case; announcing 127.0.0.1 there would only list each provider twice.
     ...(places ? { restrictedAddresses: [...places] } : {}),
   })
   // ciao warns on the console when nobody listens; the new name is in the records, which is where clients look.
-  service.on('name-change' as never, () => {})
-  if (ad.namesAreOurs) skipProbing(responder, service)
+  service.on('name-change' as never, (ad.onRenamed ?? (() => {})) as never)
+  const inside = { responder: insideResponder(responder), service: insideService(service) }
+  mendHostNames(inside.service)
+  if (ipv6) mendIpv6(inside.responder, inside.service)
+  if (ad.namesAreOurs) skipProbing(inside.responder, inside.service)
+  const unfollow =
+    names && !ad.addresses ? followLinks(inside.responder, inside.service, () => linkAddresses(ipv6)) : undefined
   const stop = async () => {
+    unfollow?.()
     await within(GOODBYE_WITHIN_MS, service.destroy()).catch(() => {})
     await within(GOODBYE_WITHIN_MS, responder.shutdown()).catch(() => {})
   }
@@ -65,40 +92,32 @@ export async function advertise(ad: Ad): Promise<Advertisement> {
     await stop()
     throw new PlasmError('mdns-unavailable', `cannot advertise by mDNS: ${(cause as Error).message}`, {
       facts: { name: ad.name, port: ad.port },
-      hint: 'look whether an interface with an IPv4 address allows multicast on UDP port 5353',
+      hint: 'look whether an interface with an address allows multicast on UDP port 5353',
       cause,
     })
   }
-  return { stop }
+  return { update: (txt) => service.updateTxt(allTxt(txt)), stop }
 }
 
 /**
- * Names the interfaces that have an IPv4 address, so that ciao does not run `ip` in a shell, now and every 15 s, to find
- * them: a guest may have neither, and a fork is dear there. (It looks for a loopback interface when told names, and fails without.)
+ * Names the interfaces, so that ciao does not run `ip` in a shell, now and every 15 s, to find them: a guest may have neither,
+ * and a fork is dear there. (It looks for a loopback interface when told names, and fails without.)
  */
-function ownInterfaces(): readonly string[] | undefined {
-  const all = Object.entries(networkInterfaces())
-  const outside = all.filter(([, addresses]) =>
-    addresses?.some(({ family, internal }) => family === 'IPv4' && !internal),
+function namesToGive(ipv6: boolean): readonly string[] | undefined {
+  const hasLoopback = Object.values(networkInterfaces()).some((all) => all?.some(({ internal }) => internal))
+  const names = [...linkAddresses(ipv6).keys()]
+  return hasLoopback && names.length > 0 ? names : undefined
+}
+
+/** Only links with an address of a family that is advertised. By IPv6 ciao speaks from link-local addresses, as it should (RFC 6762, 15). */
+function linkAddresses(ipv6: boolean): ReadonlyMap<string, string> {
+  const states = ownLinks().map(({ name, ipv4, linkLocal, ipv6: global }) => ({
+    name,
+    addresses: ipv6 ? [...ipv4, ...linkLocal, ...(linkLocal.length > 0 ? global : [])] : ipv4,
+  }))
+  return new Map(
+    states.filter(({ addresses }) => addresses.length > 0).map(({ name, addresses }) => [name, addresses.join(' ')]),
   )
-  const hasLoopback = all.some(([, addresses]) => addresses?.some(({ internal }) => internal))
-  return hasLoopback && outside.length > 0 ? outside.map(([name]) => name) : undefined
-}
-
-/**
- * A responder that knows by other means that a name cannot be in use should not probe for it (RFC 6762, 8.1). ciao has no
- * switch for that, so its first probe for this service is answered here; were somebody to claim the name after all, the
- * conflict is found by the announcement (section 9) and ciao's own probing runs.
- */
-function skipProbing(responder: Responder, service: CiaoService): void {
-  const internals = responder as unknown as { probe: (candidate: CiaoService) => Promise<void> }
-  const probe = internals.probe.bind(responder)
-  let skipped = false
-  internals.probe = async (candidate) => {
-    if (candidate !== service || skipped) return probe(candidate)
-    skipped = true
-    candidate.serviceState = 'probed' as never
-  }
 }
 
 async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {

@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServiceInstance } from './dns-sd.ts'
 import { browseLinks } from './mdns-browse.ts'
 import { ownAddresses } from './own-addresses.ts'
+import { printable } from './printable.ts'
+import { bestAddress, placeOf } from './provider-place.ts'
 
 export interface FoundProvider {
   readonly url: string
@@ -9,6 +11,8 @@ export interface FoundProvider {
   readonly channel: string
   readonly arch: string
   readonly version: string | null
+  /** To be connected to instead of the URL's host: an IPv6 link-local address with its interface, which no URL can hold. */
+  readonly reach?: string
 }
 
 /** Long enough for the second query's answers (RFC 6762, 5.2: one second after the first). */
@@ -18,22 +22,24 @@ const LISTEN_MS = 1_500
 export async function browse(): Promise<readonly FoundProvider[]> {
   const found = new Map<string, FoundProvider>()
   const stop = new AbortController()
-  const browsing = browseLinks(ownAddresses, (instance) => found.set(instance.label, describe(instance)), stop.signal)
+  const browsing = browseLinks({
+    addresses: ownAddresses,
+    onFound: (instance) => found.set(instance.label, describe(instance)),
+    onGone: ({ label }) => found.delete(label),
+    signal: stop.signal,
+  })
   await sleep(LISTEN_MS)
   stop.abort()
   await browsing
   return [...found.values()].sort((a, b) => a.url.localeCompare(b.url))
 }
 
-function describe({ label, port, addresses, sender, txt }: ServiceInstance): FoundProvider {
-  // A provider on this machine may answer on loopback, which is no address to tell anybody.
-  const reachable = [sender, ...addresses].filter((address) => addresses.includes(address))
-  const address = reachable.find((candidate) => !candidate.startsWith('127.')) ?? reachable[0]
+function describe({ label, target, port, addresses, sender, txt }: ServiceInstance): FoundProvider {
   return {
-    url: `http://${address}:${port}`,
-    name: label,
-    channel: txt.get('channel') ?? '?',
-    arch: txt.get('arch') ?? '?',
-    version: txt.get('version') ?? null,
+    ...placeOf(target, port, bestAddress(addresses, sender)!),
+    name: printable(label),
+    channel: printable(txt.get('channel') ?? '?'),
+    arch: printable(txt.get('arch') ?? '?'),
+    version: txt.has('version') ? printable(txt.get('version')!) : null,
   }
 }

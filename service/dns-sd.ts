@@ -1,97 +1,181 @@
 import type { Answer } from 'dns-packet'
+import { hasEnded, isDue, type Lease, lease, secondsLeft } from './dns-lease.ts'
+import type { KnownInstance, Question } from './dns-query.ts'
+import { type AddressRecord, createHostAddresses } from './host-addresses.ts'
+import { isLinkLocal } from './own-links.ts'
+import { parseTxt } from './parse-txt.ts'
 
 /** INTEROP: discovery. */
 export const SERVICE = '_phase-image._tcp.local'
 
-type RecordType = 'PTR' | 'SRV' | 'TXT' | 'A'
+/** Anybody on the link can advertise without end: what is kept has limits, and one machine does not get all of it. */
+export const KEPT = { services: 64, perSender: 8 }
 
 /** The records of one packet, and who sent it. */
 export interface DnsResponse {
   readonly records: readonly Answer[]
   readonly sender: string
-}
-
-interface Instance {
-  readonly name: string
-  target?: string
-  port?: number
-  txt?: ReadonlyMap<string, string>
-  sender: string
-}
-
-/** Gathers DNS-SD records (RFC 6763) until an instance has all it takes. */
-export interface InstanceTable {
-  add(response: DnsResponse): void
-  /** Records still to be asked for. */
-  missing(): ReadonlyArray<{ readonly name: string; readonly type: RecordType }>
-  /** Instances that are complete. */
-  complete(): readonly ServiceInstance[]
+  /** Name of the interface on which it came. */
+  readonly link: string
 }
 
 export interface ServiceInstance {
   /** First label: `plasmd-<hostname>`. */
   readonly label: string
+  /** Name of the host that has it. */
+  readonly target: string
   readonly port: number
+  /** IPv6 link-local ones with their scope. */
   readonly addresses: readonly string[]
   /** Where the answer came from, which is certainly an address that reaches us. */
   readonly sender: string
   readonly txt: ReadonlyMap<string, string>
 }
 
-export function createInstanceTable(): InstanceTable {
-  const instances = new Map<string, Instance>()
-  const addresses = new Map<string, Set<string>>()
-
-  const put = (record: Answer, sender: string) => {
-    const name = record.name.toLowerCase()
-    if (record.type === 'PTR' && name === SERVICE) {
-      const key = record.data.toLowerCase()
-      // A goodbye is a record with no time to live (RFC 6762, 10.1).
-      if (record.ttl === 0) instances.delete(key)
-      else if (!instances.has(key)) instances.set(key, { name: record.data, sender })
-    } else if (record.type === 'A') {
-      addresses.set(name, (addresses.get(name) ?? new Set()).add(record.data))
-    } else if (record.type === 'SRV' || record.type === 'TXT') {
-      const instance = instances.get(name)
-      if (!instance) return
-      instance.sender = sender
-      if (record.type === 'TXT') instance.txt = parseTxt(record.data)
-      else Object.assign(instance, { target: record.data.target.toLowerCase(), port: record.data.port })
-    }
-  }
-  return {
-    add({ records, sender }) {
-      // Pointers first: the order of records in a packet means nothing.
-      for (const record of records) if (record.type === 'PTR') put(record, sender)
-      for (const record of records) if (record.type !== 'PTR') put(record, sender)
-    },
-    missing: () =>
-      [...instances.values()].flatMap(({ name, target, txt }) => [
-        ...(target === undefined ? [{ name, type: 'SRV' as const }] : []),
-        ...(txt === undefined ? [{ name, type: 'TXT' as const }] : []),
-        ...(target !== undefined && !addresses.has(target) ? [{ name: target, type: 'A' as const }] : []),
-      ]),
-    complete: () =>
-      [...instances.values()].flatMap(({ name, target, port, txt, sender }) => {
-        const found = target === undefined ? undefined : addresses.get(target)
-        if (port === undefined || txt === undefined || found === undefined) return []
-        return [{ label: labelOf(name), port, addresses: [...found], sender, txt }]
-      }),
-  }
+/** What is different since it was last asked. */
+export interface Changes {
+  /** Complete for the first time, or no longer as they were. */
+  readonly found: readonly ServiceInstance[]
+  readonly gone: ReadonlyArray<{ readonly instance: ServiceInstance; readonly why: string }>
 }
 
-/** TXT strings as pairs (RFC 6763, 6.4): keys have no case, the first of a name counts, a lone key is empty. */
-export function parseTxt(data: unknown): ReadonlyMap<string, string> {
-  const pairs = new Map<string, string>()
-  for (const item of Array.isArray(data) ? data : [data]) {
-    const text = Buffer.isBuffer(item) ? item.toString('utf8') : String(item)
-    const at = text.indexOf('=')
-    const key = (at < 0 ? text : text.slice(0, at)).toLowerCase()
-    if (key && !pairs.has(key)) pairs.set(key, at < 0 ? '' : text.slice(at + 1))
+/** Gathers DNS-SD records (RFC 6763) until an instance has all it takes, and lets them go when their time is over. */
+export interface InstanceTable {
+  add(response: DnsResponse, now: number): void
+  changes(now: number): Changes
+  /** Records still to be asked for. */
+  missing(): readonly Question[]
+  /** Records of which most of their time is over. */
+  due(now: number): readonly Question[]
+  /** What nobody needs to answer again. */
+  known(now: number): readonly KnownInstance[]
+  /** How many were turned away, since they belong to another service or there is no room. */
+  turnedAway(): number
+}
+
+interface Instance {
+  readonly name: string
+  readonly introducedBy: string
+  pointer: Lease
+  srv?: (Lease & { readonly target: string; readonly port: number }) | undefined
+  txt?: (Lease & { readonly pairs: ReadonlyMap<string, string> }) | undefined
+  sender: string
+  /** As it was when it was last told, and in one string, to compare. */
+  told?: { readonly instance: ServiceInstance; readonly state: string } | undefined
+}
+
+export function createInstanceTable(): InstanceTable {
+  const instances = new Map<string, Instance>()
+  const hosts = createHostAddresses()
+  let gone: Array<Changes['gone'][number]> = []
+  let turnedAway = 0
+
+  const leave = (key: string, { told }: Instance, why: string) => {
+    instances.delete(key)
+    if (told) gone.push({ instance: told.instance, why })
   }
-  return pairs
+  const complete = ({ name, srv, txt, sender }: Instance): ServiceInstance | undefined => {
+    const addresses = srv ? hosts.of(srv.target) : []
+    if (!srv || !txt || addresses.length === 0) return undefined
+    return { label: labelOf(name), target: srv.target, port: srv.port, addresses, sender, txt: txt.pairs }
+  }
+  /** Where all room is taken, one that never became complete makes room for another. */
+  const hasRoom = (sender: string): boolean => {
+    const all = [...instances]
+    if (all.filter(([, { introducedBy }]) => introducedBy === sender).length >= KEPT.perSender) return false
+    if (all.length < KEPT.services) return true
+    const useless = all.find(([, instance]) => !complete(instance))
+    if (useless) instances.delete(useless[0])
+    return useless !== undefined
+  }
+  const putPointer = (name: string, ttl: number | undefined, sender: string, now: number) => {
+    const key = name.toLowerCase()
+    const known = instances.get(key)
+    // A goodbye is a record with no time to live (RFC 6762, 10.1).
+    if (!ttl) {
+      if (known) leave(key, known, 'it said goodbye')
+    } else if (known) known.pointer = lease(ttl, now)
+    else if (key.endsWith(`.${SERVICE}`) && hasRoom(sender)) {
+      instances.set(key, { name, introducedBy: sender, pointer: lease(ttl, now), sender })
+    } else turnedAway += 1
+  }
+  const putDetail = (record: Answer & { type: 'SRV' | 'TXT' }, sender: string, now: number) => {
+    const instance = instances.get(record.name.toLowerCase())
+    if (!instance) return
+    const { ttl } = record
+    if (record.type === 'TXT') instance.txt = ttl ? { ...lease(ttl, now), pairs: parseTxt(record.data) } : undefined
+    else {
+      const { target, port } = record.data
+      instance.srv = ttl ? { ...lease(ttl, now), target: target.toLowerCase(), port } : undefined
+    }
+    if (ttl) instance.sender = sender
+  }
+  const isTarget = (host: string) => [...instances.values()].some(({ srv }) => srv?.target === host)
+
+  return {
+    // The order of records in a packet means nothing: what a later one needs is put first.
+    add({ records, sender, link }, now) {
+      for (const record of records) {
+        if (record.type === 'PTR' && record.name.toLowerCase() === SERVICE)
+          putPointer(record.data, record.ttl, sender, now)
+      }
+      for (const record of records) {
+        if (record.type === 'SRV' || record.type === 'TXT') putDetail(record, sender, now)
+      }
+      for (const record of records) {
+        if (record.type !== 'A' && record.type !== 'AAAA') continue
+        const host = record.name.toLowerCase()
+        if (isTarget(host)) hosts.put(host, record as typeof record & AddressRecord, link, now)
+      }
+    },
+    changes(now) {
+      for (const [key, instance] of instances) {
+        if (hasEnded(instance.pointer, now)) leave(key, instance, 'its time to live is over')
+        if (instance.srv && hasEnded(instance.srv, now)) instance.srv = undefined
+        if (instance.txt && hasEnded(instance.txt, now)) instance.txt = undefined
+      }
+      hosts.expire(isTarget, now)
+      const found: ServiceInstance[] = []
+      for (const instance of instances.values()) {
+        const now = complete(instance)
+        if (!now) {
+          if (instance.told) gone.push({ instance: instance.told.instance, why: 'it has no address any more' })
+          instance.told = undefined
+          continue
+        }
+        const state = JSON.stringify([now.target, now.port, now.addresses, [...now.txt]])
+        if (instance.told?.state === state) continue
+        instance.told = { instance: now, state }
+        found.push(now)
+      }
+      const left = gone
+      gone = []
+      return { found, gone: left }
+    },
+    missing: () =>
+      [...instances.values()].flatMap(({ name, srv, txt }): Question[] => [
+        ...(srv ? [] : [{ name, type: 'SRV' as const }]),
+        ...(txt ? [] : [{ name, type: 'TXT' as const }]),
+        // By IPv6 avahi tells of IPv6 addresses only, and a link-local one is what nobody connects to by choice.
+        ...(srv && hosts.of(srv.target).every(isLinkLocal) ? [{ name: srv.target, type: 'A' as const }] : []),
+        ...(srv && hosts.of(srv.target).length === 0 ? [{ name: srv.target, type: 'AAAA' as const }] : []),
+      ]),
+    due: (now) =>
+      [...instances.values()].flatMap(({ name, pointer, srv, txt }): Question[] => [
+        ...(isDue(pointer, now) ? [{ name: SERVICE, type: 'PTR' as const }] : []),
+        ...(srv && isDue(srv, now) ? [{ name, type: 'SRV' as const }] : []),
+        ...(txt && isDue(txt, now) ? [{ name, type: 'TXT' as const }] : []),
+        ...(srv ? hosts.due(srv.target, now).map((type) => ({ name: srv.target, type })) : []),
+      ]),
+    // Not what has lived more than half of its time (RFC 6762, 7.1), nor what is incomplete: its answer brings the rest along.
+    known: (now) =>
+      [...instances.values()]
+        .filter((instance) => complete(instance) && secondsLeft(instance.pointer, now) * 2 > instance.pointer.ttl)
+        .map(({ name, pointer }) => ({ name, ttl: secondsLeft(pointer, now) })),
+    turnedAway: () => turnedAway,
+  }
 }
 
 function labelOf(instance: string): string {
-  return instance.toLowerCase().endsWith(`.${SERVICE}`) ? instance.slice(0, -SERVICE.length - 1) : instance
+  return instance.slice(0, -SERVICE.length - 1)
 }

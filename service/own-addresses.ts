@@ -1,7 +1,17 @@
-import { networkInterfaces } from 'node:os'
+import { isLinkLocal, ownLinks } from './own-links.ts'
 
-/** This machine's IPv4 addresses, loopback left out. Empty until DHCP has answered. */
+/**
+ * This machine's addresses, loopback left out: IPv4, then IPv6, then the IPv6 link-local ones with their scope (`fe80::1%eth0`), which
+ * are there before anybody has given the machine an address.
+ */
 export function ownAddresses(): ReadonlySet<string> {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
-  return new Set(all.filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) => address))
+  const links = ownLinks()
+  return new Set([
+    ...links.flatMap(({ ipv4 }) => ipv4),
+    ...links.flatMap(({ ipv6 }) => ipv6),
+    ...links.flatMap(({ linkLocal }) => linkLocal),
+  ])
 }
+
+/** Whether somebody has given this machine an address, beside those that its interfaces make for themselves. */
+export const hasGivenAddress = (own: ReadonlySet<string>): boolean => [...own].some((address) => !isLinkLocal(address))

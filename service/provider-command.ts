@@ -59,8 +59,8 @@ async function listLink(json: boolean): Promise<number> {
   if (json) print(JSON.stringify(found))
   else if (found.length === 0) print('no provider answers on this link')
   else
-    for (const { url, name, channel, arch, version } of found)
-      print(`${url}  ${name}  ${channel}/${arch}  ${version ?? '?'}`)
+    for (const { url, name, channel, arch, version, reach } of found)
+      print(`${url}  ${name}  ${channel}/${arch}  ${version ?? '?'}${reach ? `  reached by ${reach}` : ''}`)
   return found.length > 0 ? EXIT.ok : EXIT.unavailable
 }
 

@@ -13,6 +13,7 @@ import { createDigestCache } from './digest-cache.ts'
 import { asPlasmError, PlasmError } from './errors.ts'
 import { sendProblem, statusOf } from './http-problem.ts'
 import { createOwnLineage } from './own-lineage.ts'
+import { printable } from './printable.ts'
 import { providerKey } from './provider-key.ts'
 import type { Site } from './site.ts'
 import { createTransferSlots } from './transfers.ts'
@@ -83,7 +84,16 @@ export async function startProvider(options: ProviderOptions): Promise<Provider>
   await listen(server, port, bind)
   const address = server.address() as AddressInfo
   const advertising = options.mdns
-    ? advertiseSets({ root, port: address.port, bind, first: { channel, arch }, log })
+    ? advertiseSets({
+        root,
+        port: address.port,
+        bind,
+        first: { channel, arch },
+        peerId: key.peerId,
+        load: site.transfers.running,
+        log,
+        ...(options.dht ? { dhtPort: options.dhtPort ?? DHT_PORT } : {}),
+      })
     : undefined
   const inDht = options.dht
     ? advertiseSetsByDht({
@@ -173,9 +183,4 @@ async function close(server: Server, graceMs: number): Promise<void> {
 function urlHost(bind: string): string {
   if (bind === '0.0.0.0' || bind === '::') return '127.0.0.1'
   return bind.includes(':') ? `[${bind}]` : bind
-}
-
-/** A request part for a log that people read on a terminal: no control characters, nothing beyond ASCII, not endless. */
-function printable(text: string): string {
-  return text.slice(0, 256).replace(/[^\x20-\x7e]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }

@@ -20,7 +20,14 @@ test('finds a booted machine over mDNS, with its name and generation, where ther
   const peer = advertise('plasm-aaaaaa', 8080, 'stable', 'generation=3')
   const { found, milliseconds } = await discoverBeside(peer, node('discover-program.ts', '5000'))
   assert.deepEqual(found, [
-    { url: 'http://10.77.0.1:8080', source: 'mdns', name: 'plasm-aaaaaa', generation: 3, onLink: true },
+    {
+      url: 'http://10.77.0.1:8080',
+      source: 'mdns',
+      name: 'plasm-aaaaaa',
+      generation: 3,
+      version: '0.1.0',
+      onLink: true,
+    },
   ])
   assert.ok(milliseconds < 2_000, `an answer by unicast comes at once, not after ${milliseconds} ms`)
 })

@@ -1,7 +1,7 @@
 import { advertise } from '../../service/advertise.ts'
 import { hostArch } from '../../service/arch.ts'
 
-/** Advertises one provider until killed. Arguments: machine, port, channel, then more TXT pairs as key=value. */
+/** Advertises one provider until killed, with IPV6=1 by both families. Arguments: machine, port, channel, then more TXT pairs as key=value. */
 const [machine, port, channel, ...pairs] = process.argv.slice(2)
 const txt = Object.fromEntries(pairs.map((pair) => pair.split('=', 2) as [string, string]))
 await advertise({
@@ -12,5 +12,6 @@ await advertise({
   arch: hostArch(),
   version: '0.1.0',
   txt: { machine: machine!, ...txt },
+  ipv6: process.env.IPV6 === '1',
 })
 console.log('advertised')

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { addressProblem, settledAt } from '../../../agent/candidate.ts'
 import { judgeInstance } from '../../../agent/judge-instance.ts'
 
-const own = new Set(['10.0.0.2'])
+const own = new Set(['10.0.0.2', 'fe80::2%eth0'])
 const addresses: ReadonlyArray<[address: string, port: number, usable: boolean]> = [
   ['10.0.0.1', 8080, true],
   ['169.254.3.4', 1, true],
@@ -14,6 +14,15 @@ const addresses: ReadonlyArray<[address: string, port: number, usable: boolean]>
   ['255.255.255.255', 8080, false],
   ['10.0.0.1', 0, false],
   ['10.0.0.1', 65536, false],
+  ['fd00::1', 8080, true],
+  ['fe80::1%eth0', 8080, true],
+  ['fe80::1', 8080, false],
+  ['fe80::2%eth0', 8080, false],
+  ['::', 8080, false],
+  ['::1', 8080, false],
+  ['::ffff:10.0.0.1', 8080, false],
+  ['ff02::fb', 8080, false],
+  ['10.0.0.1\n', 8080, false],
 ]
 for (const [address, port, usable] of addresses) {
   test(`${address}:${port} is ${usable ? '' : 'not '}usable`, () => {
@@ -52,17 +61,79 @@ for (const [name, found, expected] of settling) {
 test('takes the address that the answer came from, and the first that is usable otherwise', () => {
   const instance = {
     label: 'plasmd-a',
+    target: 'a.local',
     port: 8080,
     addresses: ['127.0.0.1', '10.9.9.9', '10.0.0.1'],
     sender: '10.0.0.1',
     txt: new Map([['generation', '-1']]),
   }
   const wanted = { channel: 'stable', arch: 'x86_64' }
-  assert.deepEqual(judgeInstance(instance, wanted, own), {
+  assert.deepEqual(judgeInstance(instance, wanted, own, []), {
     url: 'http://10.0.0.1:8080',
     source: 'mdns',
     name: 'plasmd-a',
     generation: null,
+    onLink: false,
   })
-  assert.equal(judgeInstance({ ...instance, sender: '10.5.5.5' }, wanted, own).url, 'http://10.9.9.9:8080')
+  assert.equal(judgeInstance({ ...instance, sender: '10.5.5.5' }, wanted, own, []).url, 'http://10.9.9.9:8080')
+})
+
+const WANTED = { channel: 'stable', arch: 'x86_64' }
+const heard = (txt: Record<string, string>, label = 'plasmd-a', address = '10.0.0.1') => ({
+  label,
+  target: 'a.local',
+  port: 8080,
+  addresses: [address],
+  sender: address,
+  txt: new Map(Object.entries(txt)),
+})
+
+test('what is advertised is a claim of a known form, or no claim', () => {
+  const peerId = '12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp'
+  const said = { version: '1.2.3', load: '3', set: '0123456789ab', peer_id: peerId, dht_port: '4001', sequence: '7' }
+  const { version, load, set, peerId: claimed, dhtPort, sequence } = judgeInstance(heard(said), WANTED, own, [])
+  assert.deepEqual([version, load, set, claimed, dhtPort, sequence], ['1.2.3', 3, '0123456789ab', peerId, 4001, 7])
+  const nonsense = { version: 'a\nb', load: '-1', set: 'xyz', peer_id: 'me', dht_port: '70000', sequence: '1e9' }
+  assert.deepEqual(Object.keys(judgeInstance(heard(nonsense), WANTED, own, [])).sort(), [
+    'generation',
+    'name',
+    'onLink',
+    'source',
+    'url',
+  ])
+})
+
+const rejections: ReadonlyArray<[what: string, ReturnType<typeof heard>, reason: RegExp]> = [
+  ['a name of two lines', heard({}, 'plasmd\na'), /control characters/],
+  ['a machine that colours the terminal', heard({ machine: '\u001b[31mred' }), /control characters/],
+  [
+    'a channel of two lines',
+    heard({ channel: 'a\nplasm: ready' }),
+    /^it serves channel a\\x0aplasm: ready, not stable$/,
+  ],
+  ['an endless channel', heard({ channel: 'a'.repeat(9000) }), /^it serves channel a{64}, not stable$/],
+  ['loopback', heard({}, 'plasmd-a', '127.0.0.1'), /loopback/],
+  ['port 0', { ...heard({}), port: 0 }, /port 0 is not a port/],
+  ['this machine', heard({}, 'plasmd-a', '10.0.0.2'), /this machine itself/],
+]
+for (const [what, instance, reason] of rejections) {
+  test(`${what} is rejected, in words that are safe to print`, () => {
+    const judged = judgeInstance(instance, WANTED, own, [])
+    assert.match('reason' in judged ? judged.reason : '', reason)
+    assert.match(`${judged.url}${judged.name}${'reason' in judged && judged.reason}`, /^[\x20-\x7e]+$/)
+  })
+}
+
+test('an IPv6 link-local address is reached by its link', () => {
+  const { url, reach, onLink } = judgeInstance(heard({}, 'plasmd-a', 'fe80::1%eth0'), WANTED, own, [])
+  assert.deepEqual([url, reach, onLink], ['http://a.local:8080', 'fe80::1%eth0', false])
+})
+
+test('a provider with many addresses is reached by a family that this machine has too', () => {
+  const addresses = ['10.0.0.1', 'fd00::1', 'fe80::1%eth0']
+  const both = { ...heard({}), addresses, sender: 'fe80::1%eth0' }
+  const from = (...ours: string[]) => judgeInstance(both, WANTED, new Set(ours), []).url
+  assert.equal(from('fe80::2%eth0'), 'http://a.local:8080')
+  assert.equal(from('fd00::2', 'fe80::2%eth0'), 'http://[fd00::1]:8080')
+  assert.equal(from('10.0.0.2', 'fd00::2', 'fe80::2%eth0'), 'http://10.0.0.1:8080')
 })

@@ -27,7 +27,7 @@ const KNOWN = ['--artifacts', '--channel', '--arch', '--port', '--bind', '--no-d
 
 test('plasmd is given no option that INTEROP does not list', () => {
   const config = { storeRoot: '/store', channel: 'stable', arch: 'x86_64', port: 8080 } as AgentConfig
-  const options = plasmdArguments({ config }).filter((word) => word.startsWith('-'))
+  const options = plasmdArguments({ config, foreignPlasmd: true }).filter((word) => word.startsWith('-'))
   assert.deepEqual(
     options.filter((option) => !KNOWN.includes(option)),
     [],

@@ -46,6 +46,7 @@ test('an advertised sequence is known as a claim, and what is no number is none'
   const wanted = { channel: 'stable', arch: 'x86_64' }
   const instance = (sequence: string) => ({
     label: 'plasmd-a',
+    target: 'a.local',
     port: 8080,
     addresses: ['192.0.2.7'],
     sender: '192.0.2.7',

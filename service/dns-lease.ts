@@ -1,0 +1,29 @@
+/** Ours and avahi's records live 75 minutes at most (RFC 6762, 10); nobody may stay longer than a day without being heard. */
+const TTL_MAX_SECONDS = 24 * 3600
+/** Parts of its time to live after which a record is asked for again (RFC 6762, 5.2). */
+const ASK_AGAIN_AT = [0.8, 0.85, 0.9, 0.95]
+
+/** How long a record may be kept. Times are milliseconds of one clock that only goes forward. */
+export interface Lease {
+  readonly at: number
+  /** Seconds. */
+  readonly ttl: number
+  /** How often it was asked for again. */
+  asked: number
+}
+
+export function lease(ttl: number | undefined, now: number): Lease {
+  return { at: now, ttl: Math.min(ttl ?? 0, TTL_MAX_SECONDS), asked: 0 }
+}
+
+export const hasEnded = ({ at, ttl }: Lease, now: number): boolean => now >= at + ttl * 1000
+
+export const secondsLeft = ({ at, ttl }: Lease, now: number): number => Math.floor(ttl - (now - at) / 1000)
+
+/** Whether it is time to ask again; says so once for each time. */
+export function isDue(given: Lease, now: number): boolean {
+  const next = ASK_AGAIN_AT[given.asked]
+  if (next === undefined || now < given.at + given.ttl * 1000 * next) return false
+  given.asked += 1
+  return true
+}

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Browsed } from '../support/browse-program.ts'
+import { node, onLinkPair } from '../support/link-pair.ts'
+import { MALFORMED } from '../support/mdns-packets.ts'
+import type { Speech } from '../support/mdns-peer-program.ts'
+
+/**
+ * Neighbours that speak mDNS by none of its rules. Whatever they send, the provider beside them is found (10.77.0.9), nothing that a person
+ * reads has anything in it that does harm to a terminal, and neither memory nor time is taken without limit.
+ */
+const GOOD = { label: 'plasmd-good', host: 'good', address: '10.77.0.9', from: '10.77.0.9', txt: { generation: '1' } }
+const GOOD_URL = 'http://10.77.0.9:8080'
+
+function browseBeside(packets: Speech['packets'], { every = 300, browseMs = 2500 } = {}): Promise<Browsed> {
+  const speech: Speech = { packets, every }
+  return onLinkPair(
+    node('mdns-peer-program.ts', `'${JSON.stringify(speech)}'`),
+    node('browse-program.ts', `${browseMs}`),
+  )
+}
+
+const found = ({ told }: Browsed) => told.filter((candidate) => !('reason' in candidate)).map(({ url }) => url)
+const rejected = ({ told }: Browsed) =>
+  told.flatMap((candidate) => ('reason' in candidate ? [`${candidate.url}: ${candidate.reason}`] : []))
+
+function printsSafely({ told }: Browsed): void {
+  for (const candidate of told) assert.match(JSON.stringify(Object.values(candidate)), /^[\x20-\x7e]+$/)
+  for (const candidate of told) assert.doesNotMatch(Object.values(candidate).join(''), /[\r\n\u001b]/)
+}
+
+test('malformed packets are counted and change nothing', async () => {
+  const malformed = Object.keys(MALFORMED).map((name) => ({ malformed: name }))
+  const browsed = await browseBeside([...malformed, GOOD])
+  assert.deepEqual(found(browsed), [GOOD_URL])
+  assert.deepEqual(rejected(browsed), [])
+  assert.ok(browsed.counts.malformed >= malformed.length, JSON.stringify(browsed.counts))
+})
+
+test('of 10,000 bogus services a few are looked at, and the provider among them is found', async (t) => {
+  const browsed = await browseBeside([{ bogus: 5000 }, GOOD, { bogus: 5000 }], { every: 1000, browseMs: 6000 })
+  t.diagnostic(JSON.stringify({ ...browsed.counts, stalled: browsed.stalled, rssMiB: browsed.rssMiB }))
+  assert.ok(found(browsed).includes(GOOD_URL))
+  assert.ok(new Set(found(browsed)).size <= 9, 'eight of one sender, and the one of the other')
+  assert.ok(browsed.counts.turnedAway > 1000)
+  assert.ok(browsed.stalled < 3000, `nothing else could be done for ${browsed.stalled} ms`)
+  assert.ok(browsed.rssMiB < 150)
+})
+
+test('places that cannot be a provider are rejected, each with its reason, which is safe to print', async () => {
+  const browsed = await browseBeside([
+    { label: 'plasmd-loop', host: 'loop', address: '127.0.0.1' },
+    { label: 'plasmd-nowhere', host: 'nowhere', address: '0.0.0.0' },
+    { label: 'plasmd-port', host: 'port', address: '10.77.0.1', port: 0 },
+    { label: 'plasmd-two\nlines', host: 'lines', address: '10.77.0.50' },
+    { label: 'plasmd-colour', host: 'colour', address: '10.77.0.51', txt: { machine: '\u001b[2Jplasm: ready' } },
+    { label: 'plasmd-channel', host: 'channel', address: '10.77.0.52', txt: { channel: 'x\r\nplasm: ready' } },
+    { label: 'plasmd-you', host: 'you', address: '10.77.0.2' },
+    GOOD,
+  ])
+  assert.deepEqual(found(browsed), [GOOD_URL])
+  assert.deepEqual(
+    new Set(rejected(browsed)),
+    new Set([
+      'http://127.0.0.1:8080: 127.0.0.1 is a loopback address',
+      'http://0.0.0.0:8080: 0.0.0.0 is an unspecified address',
+      'http://10.77.0.1:0: port 0 is not a port',
+      'http://10.77.0.50:8080: its name has control characters',
+      'http://10.77.0.51:8080: its name has control characters',
+      'http://10.77.0.52:8080: it serves channel x\\x0d\\x0aplasm: ready, not stable',
+      'http://10.77.0.2:8080: 10.77.0.2 is this machine itself',
+    ]),
+  )
+  printsSafely(browsed)
+})
+
+test('a peer id that two providers claim makes neither of them less of a place to ask', async () => {
+  const txt = { peer_id: '12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp' }
+  const browsed = await browseBeside([
+    { label: 'plasmd-liar', host: 'liar', address: '10.77.0.60', txt },
+    { ...GOOD, txt },
+  ])
+  assert.deepEqual(new Set(found(browsed)), new Set(['http://10.77.0.60:8080', GOOD_URL]))
+})
+
+test('a provider that says goodbye is told of as gone', async () => {
+  const browsed = await browseBeside(
+    [
+      { ...GOOD, afterMs: 1500 },
+      { ...GOOD, ttl: 0, afterMs: 500 },
+    ],
+    { every: 0, browseMs: 4000 },
+  )
+  assert.deepEqual(found(browsed), [GOOD_URL])
+  assert.deepEqual(rejected(browsed), [`${GOOD_URL}: it said goodbye`])
+})
+
+test('one that is not heard of again is gone when its time to live is over', async () => {
+  const browsed = await browseBeside([{ ...GOOD, ttl: 2, afterMs: 1500 }], { every: 0, browseMs: 5000 })
+  assert.deepEqual(found(browsed), [GOOD_URL])
+  assert.match(rejected(browsed)[0] ?? '', /: its time to live is over$/)
+  const [first, second] = browsed.told.map(({ at }) => at)
+  assert.ok(second! - first! >= 1900, `after ${second! - first!} ms`)
+})
+
+test('what comes from an address of another network is dropped', async () => {
+  const far = { label: 'plasmd-far', host: 'far', address: '192.168.99.5', from: '192.168.99.5' }
+  const browsed = await browseBeside([far, GOOD])
+  assert.deepEqual(
+    browsed.told.map(({ url }) => url),
+    [GOOD_URL],
+  )
+  assert.ok(browsed.counts.offLink > 0)
+})
+
+const ADVERTISE = `env IPV6=1 ${node('advertise-program.ts', 'plasm-aaaaaa', '8080', 'stable', 'generation=1')}`
+
+test('of two machines with one name the later one takes another, and its host name is one', async () => {
+  const ours = `env IPV6=1 ${node('advertise-program.ts', 'plasm-aaaaaa', '8081', 'stable', 'generation=1')}`
+  const browsed = await onLinkPair<Browsed>(
+    ADVERTISE,
+    `${ours} >&2 & ours=$!; sleep 5; ${node('browse-program.ts', '10000')}; kill $ours`,
+    { ADDRESSES: 'link-local' },
+  )
+  assert.deepEqual(found(browsed), ['http://plasm-aaaaaa.local:8080'])
+  assert.match(
+    rejected(browsed)[0] ?? '',
+    /^http:\/\/plasm-aaaaaa-2\.local:8081: fe80::\S+%near is this machine itself$/,
+  )
+})

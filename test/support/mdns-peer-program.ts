@@ -1,0 +1,59 @@
+import { execFileSync } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { announcement, MALFORMED, type Told } from './mdns-packets.ts'
+
+/**
+ * A neighbour that speaks mDNS by none of its rules: sends what it is told to, again and again, until it is killed. Argument: a
+ * {@link Speech} as JSON. Prints a line when it begins.
+ */
+export interface Speech {
+  /** Sent in this order, from these addresses (10.77.0.1 where none is named). */
+  readonly packets: ReadonlyArray<
+    | (Told & { readonly from?: string; readonly afterMs?: number })
+    | { readonly malformed: string }
+    | { readonly bogus: number; readonly from?: string }
+  >
+  /** ms; 0: only once. */
+  readonly every: number
+}
+
+const { packets, every } = JSON.parse(process.argv[2]!) as Speech
+const sockets = new Map<string, ReturnType<typeof createSocket>>()
+
+async function socketOf(address: string) {
+  const known = sockets.get(address)
+  if (known) return known
+  if (address !== '10.77.0.1') execFileSync('ip', ['address', 'add', `${address}/24`, 'dev', 'far'])
+  const socket = createSocket({ type: 'udp4', reuseAddr: true }).bind(5353, address)
+  await once(socket, 'listening')
+  socket.setMulticastInterface(address)
+  socket.setMulticastTTL(255)
+  sockets.set(address, socket)
+  return socket
+}
+
+async function send(packet: Buffer, from = '10.77.0.1'): Promise<void> {
+  const socket = await socketOf(from)
+  await new Promise<void>((sent) => socket.send(packet, 5353, '224.0.0.251', () => sent()))
+}
+
+console.log('speaking')
+for (;;) {
+  for (const packet of packets) {
+    if ('malformed' in packet) await send(MALFORMED[packet.malformed]!)
+    else if ('bogus' in packet) {
+      for (let index = 0; index < packet.bogus; index += 1) {
+        const told = { label: `bogus-${index}`, host: `bogus-${index}`, address: `10.77.0.${100 + (index % 100)}` }
+        await send(announcement(told), packet.from)
+      }
+    } else {
+      await sleep(packet.afterMs ?? 0)
+      await send(announcement(packet), packet.from)
+    }
+  }
+  if (every === 0) break
+  await sleep(every)
+}
+await sleep(60_000)
