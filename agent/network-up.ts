@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ownAddresses } from '../service/own-addresses.ts'
+import { hasGivenAddress, ownAddresses } from '../service/own-addresses.ts'
 import type { EventSink } from './steps.ts'
 
 /** init/udhcpc.script writes there, once, when DHCP first answers: seconds since this kernel started. */
@@ -13,14 +13,16 @@ export interface NetworkUpParts {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Waits until this machine has an address and tells so once, with the time: what discovery takes counts from then. */
+/** Waits until somebody has given this machine an address, and tells so once, with the time: what discovery takes counts from then. */
 export async function tellNetworkUp(
   emit: EventSink,
   { addresses = ownAddresses, file = NETWORK_UP_FILE, signal }: NetworkUpParts = {},
 ): Promise<void> {
   while (!signal?.aborted) {
-    const found = [...addresses()]
-    if (found.length > 0) return emit({ type: 'network-up', addresses: found, uptime: secondsIn(file) ?? uptime() })
+    const found = addresses()
+    if (hasGivenAddress(found)) {
+      return emit({ type: 'network-up', addresses: [...found], uptime: secondsIn(file) ?? uptime() })
+    }
     await sleep(LOOK_EVERY_MS, undefined, { ref: false })
   }
 }

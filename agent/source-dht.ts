@@ -4,6 +4,7 @@ import { type BootstrapPeer, parseBootstrapPeer } from '../service/dht/bootstrap
 import type { DhtClient, FoundPeer } from '../service/dht/client.ts'
 import { recordKeys } from '../service/dht/keys.ts'
 import { loadDht } from '../service/dht/load.ts'
+import { hasGivenAddress } from '../service/own-addresses.ts'
 import type { Candidate, RejectedCandidate } from './candidate.ts'
 import type { AgentConfig } from './config.ts'
 import { judgeDocument, judgeValue } from './judge-dht.ts'
@@ -195,7 +196,7 @@ async function headStart(
   milliseconds: number,
   signal: AbortSignal,
 ): Promise<void> {
-  while (addresses().size === 0 && !signal.aborted) await pauseFor(ADDRESS_LOOK_MS, signal)
+  while (!hasGivenAddress(addresses()) && !signal.aborted) await pauseFor(ADDRESS_LOOK_MS, signal)
   await pauseFor(milliseconds, signal)
 }
 

@@ -1,4 +1,3 @@
-import { networkInterfaces } from 'node:os'
 import type { Arch } from './arch.ts'
 import type { DhtAdvertisement, DhtLog } from './dht/advertise.ts'
 import { parseBootstrapPeer } from './dht/bootstrap-peer.ts'
@@ -63,15 +62,8 @@ export function advertiseSetsByDht(options: DhtAdvertisedRoot): Pick<DhtAdvertis
 /** Base URLs by which others reach what listens on an address: on all of this machine where it is any. */
 function urlsOf(bind: string, port: number): readonly string[] {
   if (bind !== '0.0.0.0' && bind !== '::') return [`http://${bind.includes(':') ? `[${bind}]` : bind}:${port}`]
-  const addresses = new Set(bind === '::' ? [...ownAddresses(), ...ownIp6()] : ownAddresses())
-  const usable = [...addresses].filter((address) => !address.includes('%') && (bind === '::' || !address.includes(':')))
+  const usable = [...ownAddresses()].filter(
+    (address) => !address.includes('%') && (bind === '::' || !address.includes(':')),
+  )
   return usable.map((address) => `http://${address.includes(':') ? `[${address}]` : address}:${port}`)
-}
-
-/** Those that a URL can carry. */
-function ownIp6(): readonly string[] {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
-  return all
-    .filter(({ family, internal, scopeid }) => family === 'IPv6' && !internal && !scopeid)
-    .map(({ address }) => address)
 }

@@ -10,7 +10,8 @@ import { makeKeyFiles } from '../../service/key-file.ts'
 
 /**
  * usage: rogue-chain-program.ts SPEC_JSON, as root of fresh namespaces. A chain with a rogue beside it, which advertises itself
- * as a booted machine and serves the published set, signed by a key of its own. Prints the chain's events, JSON lines.
+ * as a booted machine and serves the published set, signed by a key of its own. Prints the chain's events, JSON lines; with `keep` in
+ * the spec the machines stay up until standard input ends.
  */
 const PLASMD = fileURLToPath(new URL('../../service/plasmd.ts', import.meta.url))
 
@@ -23,7 +24,9 @@ export const ROGUE_URL = `http://${ROGUE.address}:${PROVIDER_PORT}`
 if (import.meta.main) {
   const spec = JSON.parse(process.argv[2]!) as ChainSpec
   const emit = (event: unknown) => console.log(JSON.stringify(event))
-  await chain(spec, emit, new AbortController().signal, [rogue(spec)])
+  const stop = new AbortController()
+  process.stdin.once('end', () => stop.abort()).resume()
+  await chain(spec, emit, stop.signal, [rogue(spec)])
   process.exit(0)
 }
 
