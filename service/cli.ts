@@ -10,7 +10,7 @@ import { versionLine } from './version.ts'
 const EXAMPLES = `
 Examples:
   plasmd serve --artifacts site
-      serves site/<channel>/<arch>/ on port 8080 and advertises it by mDNS and in the DHT (port 4001)
+      serves site/<channel>/<arch>/ on port 8080, and says so by mDNS and in the DHT (port 4001)
   plasmd manifest generate site/stable/x86_64
       writes site/stable/x86_64/manifest.json for the kernel and initramfs that lie there
   plasmd keygen release --out ~/keys
