@@ -84,7 +84,16 @@ test('a DNS-SD browser sees name, host, port and TXT, and the goodbye', { skip: 
   const told = plain[9]!.replaceAll('"', '').split(' ').sort()
   assert.deepEqual(
     told.filter((pair) => !/^(?:peer_id|set)=/.test(pair)),
-    ['arch=x86_64', 'channel=stable', 'generation=0', 'http_port=18080', 'load=0', 'sequence=9', 'version=1.2.3'],
+    [
+      'arch=x86_64',
+      'channel=stable',
+      'dht_port=4001',
+      'generation=0',
+      'http_port=18080',
+      'load=0',
+      'sequence=9',
+      'version=1.2.3',
+    ],
   )
   assert.match(told.join(' '), / peer_id=12D3KooW\w{44} .* set=[0-9a-f]{12} /)
   assert.equal(after, '')
