@@ -6,6 +6,9 @@ import { ask, type Control, connectToRun } from './control-client.ts'
 /** The command was not run, as ssh says it; any other exit code is the command's own. */
 const EXIT_NOT_RUN = 255
 
+/** A machine that boots takes no commands for a while. */
+const SILENT_MS = 3000
+
 export const say = (text: string) => void process.stderr.write(`${text}\n`)
 
 /** Runs a command in a machine of a run that is up. @returns its exit code, or 255 */
@@ -14,9 +17,11 @@ export async function execCommand(
   command: readonly string[],
   { run, timeout }: { run?: string | undefined; timeout: number },
 ): Promise<number> {
+  let waiting: NodeJS.Timeout | undefined
   try {
     const control = await connectToRun(run)
     const request = { want: 'exec', machine, command, timeoutMs: timeout * 1000 } as const
+    waiting = setTimeout(() => say(`waiting for ${machine} of run ${basename(control.runDir)}`), SILENT_MS)
     const { executed } = await ask(control, request, 'executed')
     control.socket.destroy()
     process.stdout.write(executed.stdout)
@@ -25,6 +30,8 @@ export async function execCommand(
   } catch (thrown) {
     sayError(thrown)
     return EXIT_NOT_RUN
+  } finally {
+    clearTimeout(waiting)
   }
 }
 

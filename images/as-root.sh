@@ -24,6 +24,10 @@ registered() { # EMULATOR: the host runs such programs by itself
 
 # A new user namespace in which every id is itself: root's own cannot have a binfmt_misc beside the host's.
 as_root_in_namespace() {
+  unshare --user true 2>/dev/null || {
+    echo "as-root: no user namespace can be made here, as in a chroot: have the host run such programs (binfmt_misc)" >&2
+    exit 1
+  }
   go=$(mktemp -u)
   mkfifo -m 600 "$go"
   # shellcheck disable=SC2016 # the inner shell expands it

@@ -33,7 +33,7 @@ export async function answering(json: boolean, command: () => Promise<number>): 
     return await command()
   } catch (thrown) {
     const { code, message, hint, facts } = asPlasmError(thrown)
-    console.error(`plasm-agent: ${message} [${code}]${hint ? `; ${hint}` : ''}`)
+    console.error(`plasm-agent: ${message} [${code}]${hint ? `\n  ${hint}` : ''}`)
     if (json) console.log(JSON.stringify({ error: { code, message, facts, hint } }))
     return EXIT_BY_CODE[code] ?? EXIT.badData
   }

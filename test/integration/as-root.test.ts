@@ -12,9 +12,11 @@ const other = IMAGE_ARCHES[hostArch() === 'x86_64' ? 'arm64' : 'x86_64']
 const EMULATE = ['--emulate', `/usr/bin/${other.emulator}`, other.elfMachine]
 /** From Linux 6.7 on, a user namespace may have a binfmt_misc of its own. */
 const [major = 0, minor = 0] = release().split('.').map(Number)
+/** In a chroot the kernel makes none (user_namespaces(7)). */
+const hasUserNamespaces = !(await execa('unshare', ['--user', 'true'], { reject: false })).failed
 const emulates =
   existsSync(`/proc/sys/fs/binfmt_misc/${other.emulator.replace('-static', '')}`) ||
-  (process.getuid?.() === 0 && (major > 6 || (major === 6 && minor >= 7)))
+  (process.getuid?.() === 0 && hasUserNamespaces && (major > 6 || (major === 6 && minor >= 7)))
 const skip = emulates ? false : 'no binfmt_misc for this test'
 
 const exitOf = async (...words: string[]) => (await execa(AS_ROOT, words, { reject: false })).exitCode
