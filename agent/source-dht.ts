@@ -19,7 +19,7 @@ export interface DhtTiming {
   readonly pauseMs: { readonly first: number; readonly last: number }
 }
 
-export const DHT_TIMING: DhtTiming = { headStartMs: 1_000, connectMs: 2_000, pauseMs: { first: 100, last: 5_000 } }
+export const DHT_TIMING: DhtTiming = { headStartMs: 500, connectMs: 2_000, pauseMs: { first: 100, last: 5_000 } }
 const ADDRESS_LOOK_MS = 50
 const JOINED_LOOK_MS = 20
 const VALUES_WAIT_MS = 1_000
