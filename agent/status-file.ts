@@ -38,6 +38,8 @@ export interface Status {
     readonly state: 'starting' | 'running' | 'hung' | 'backoff' | 'failed' | 'stopped'
     readonly pid: number | null
     readonly startedAt: string | null
+    /** When it is started again, where it ended and who starts it tells. */
+    readonly nextStartAt: string | null
     readonly restarts: number
     readonly lastExit: string | null
     readonly url: string

@@ -1,5 +1,6 @@
 import { age } from './age.ts'
 import { mib, printable, short } from './log-lines.ts'
+import { keeper } from './plasmd-words.ts'
 import type { Status } from './status-file.ts'
 import { badText, updatesText } from './updates-view.ts'
 
@@ -87,11 +88,12 @@ function updates({ ready, updates }: Status, now: number): readonly Row[] {
 
 function plasmd({ plasmd }: Status, now: number): readonly Row[] {
   if (!plasmd) return [['plasmd', 'not started']]
-  const { state, pid, startedAt, restarts, lastExit, url, bytesServed, requests, foreign, managedBy } = plasmd
+  const { pid, startedAt, restarts, lastExit, url, bytesServed, requests, foreign, managedBy } = plasmd
+  const state = stateOf(plasmd, now)
   const facts = [
     `${foreign ? 'foreign, ' : ''}${pid === null ? state : `${state}, pid ${pid}`}`,
     ...(startedAt === null ? [] : [`up ${age(startedAt, now)}`]),
-    `${restarts} restart${restarts === 1 ? '' : 's'} by ${managedBy === 'agent' ? 'the agent' : managedBy}`,
+    `${restarts} restart${restarts === 1 ? '' : 's'} by ${keeper(managedBy)}`,
     ...(lastExit === null ? [] : [`last ended: ${lastExit}`]),
   ]
   const served = bytesServed === null ? '' : `; served ${mib(bytesServed)} MiB in ${requests ?? '?'} requests`
@@ -99,6 +101,13 @@ function plasmd({ plasmd }: Status, now: number): readonly Row[] {
     ['plasmd', facts.join(', ')],
     ['', `${url}${served}`],
   ]
+}
+
+/** `backoff` is a word of programs. */
+function stateOf({ state, nextStartAt }: NonNullable<Status['plasmd']>, now: number): string {
+  if (state !== 'backoff') return state
+  const seconds = nextStartAt === null ? 0 : Math.ceil((Date.parse(nextStartAt) - now) / 1000)
+  return `ended, is started again${seconds > 0 ? ` in ${seconds} s` : ''}`
 }
 
 function memory({ memory }: Status): readonly Row[] {

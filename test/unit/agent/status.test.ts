@@ -64,6 +64,7 @@ const READY: Status = {
     state: 'running',
     pid: 77,
     startedAt: '2026-01-01T00:00:10Z',
+    nextStartAt: null,
     restarts: 1,
     lastExit: 'killed by SIGKILL',
     url: 'http://127.0.0.1:8080',
@@ -96,7 +97,11 @@ const NOT_READY: Status = {
   record: null,
   artifacts: [],
   advertising: false,
-  plasmd: { ...READY.plasmd!, state: 'backoff', pid: null, startedAt: null, bytesServed: null, requests: null },
+  plasmd: {
+    ...READY.plasmd!,
+    ...{ state: 'backoff', nextStartAt: '2026-01-01T00:02:08.500Z' },
+    ...{ pid: null, startedAt: null, bytesServed: null, requests: null },
+  },
   lastError: {
     step: 'provider',
     code: 'port-in-use',
@@ -138,7 +143,8 @@ test('the screen of a machine that is not ready says why and what to do', () => 
 machine      plasm-00a1b2
 peer id      12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7
 set          none
-plasmd       backoff, 1 restart by the agent, last ended: killed by SIGKILL
+plasmd       ended, is started again in 4 s, 1 restart by the agent, last ended:
+             killed by SIGKILL
              http://127.0.0.1:8080
 memory       300 of 480 MiB available, lowest 130
 disk         /dev/vda, 1800 of 1968 MiB free
