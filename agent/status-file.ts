@@ -16,6 +16,8 @@ export interface Status {
     readonly startedAt: string
   }
   readonly machine: string
+  /** Loopback left out: IPv4, IPv6, then the IPv6 link-local ones with their scope (`fe80::1%eth0`). */
+  readonly addresses: readonly string[]
   readonly runId: string | null
   /** This machine's libp2p peer id. */
   readonly peerId: string | null

@@ -25,6 +25,8 @@ export function statusScreen(status: Status, { colour, now }: Look): string {
   const painted = (line: string) => (colour ? `${BOLD}${status.ready ? GREEN : RED}${line}${RESET}` : line)
   const rows = [
     ...machine(status),
+    ...addresses(status),
+    ...bootedFrom(status),
     ...lineage(status),
     ...bootSet(status),
     ...updates(status, now),
@@ -42,12 +44,21 @@ type Row = readonly [label: string, text: string]
 
 function machine({ machine, record, advertising }: Status): readonly Row[] {
   const told = advertising ? ', advertised' : ''
-  if (!record) return [['machine', `${machine}${told}`]]
-  const { generation, provider } = record
+  const generation = record ? `, generation ${record.generation}` : ''
+  return [['machine', `${machine}${generation}${told}`]]
+}
+
+/** Agents of before they were told do not say. */
+function addresses({ addresses }: Partial<Pick<Status, 'addresses'>>): readonly Row[] {
+  return addresses ? [['addresses', addresses.join(', ') || 'none']] : []
+}
+
+function bootedFrom({ record }: Status): readonly Row[] {
+  if (!record) return []
+  const { provider } = record
   const name = provider.name === null ? '' : `${provider.name}, `
   const proof = provider.provenBy === 'receipt' ? 'proven by its receipt' : 'unproven'
   return [
-    ['machine', `${machine}, generation ${generation}${told}`],
     [
       'booted from',
       `${provider.url} (${name}generation ${provider.generation}, found by ${provider.discoveredBy}; ${proof})`,

@@ -17,6 +17,7 @@ const READY: Status = {
   version: 1,
   agent: { version: '0.1.0', commit: 'abc1234', pid: process.pid, startedAt: '2026-01-01T00:00:00Z' },
   machine: 'plasm-00a1b2',
+  addresses: ['192.0.2.3', 'fe80::5054:ff:fe77:1%eth0'],
   runId: null,
   peerId: '12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7',
   lineage: [],
@@ -91,6 +92,7 @@ const READY: Status = {
 
 const NOT_READY: Status = {
   ...READY,
+  addresses: [],
   ready: false,
   step: 'provider',
   notReadyBecause: 'plasmd cannot start: port 8080 is in use by another program [port-in-use]',
@@ -116,6 +118,7 @@ test('the screen of a ready machine', () => {
     statusScreen(READY, { colour: false, now: NOW }),
     `ready
 machine      plasm-00a1b2, generation 2, advertised
+addresses    192.0.2.3, fe80::5054:ff:fe77:1%eth0
 booted from  http://192.0.2.2:8080 (plasm-aabbcc, generation 1, found by mdns;
              unproven)
 peer id      12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7
@@ -141,6 +144,7 @@ test('the screen of a machine that is not ready says why and what to do', () => 
     `not ready: plasmd cannot start: port 8080 is in use by another program
 [port-in-use]
 machine      plasm-00a1b2
+addresses    none
 peer id      12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7
 set          none
 plasmd       ended, is started again in 4 s, 1 restart by the agent, last ended:
