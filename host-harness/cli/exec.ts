@@ -18,6 +18,10 @@ Examples:
 Exit code: the command's own; 255 when it could not be run or did not end in time; 2 also for
 wrong usage of exec itself.`
 
+/** What commander says of a command that it took for options of `exec`, or missed. */
+const HAS_LOST_WORDS = /unknown option|missing required argument/
+const BEHIND_DASHES = 'put -- before the command: plasm-harness exec vm1 -- ls -l'
+
 export const addExec: AddCommand = (program, done) => {
   program
     .command('exec')
@@ -27,6 +31,9 @@ export const addExec: AddCommand = (program, done) => {
     .option(...RUN)
     .option('-t, --timeout <seconds>', 'how long to wait for its end', whole(1, MAX_TIMEOUT_S), 60)
     .addHelpText('after', HELP)
+    .configureOutput({
+      outputError: (text, write) => write(HAS_LOST_WORDS.test(text) ? `${text}  ${BEHIND_DASHES}\n` : text),
+    })
     .action(async (machine: string, command: string[], options: { run?: string; timeout: number }) => {
       const { execCommand } = await import('../look-commands.ts')
       done(await execCommand(machine, command, options))
