@@ -26,7 +26,9 @@ export async function execCommand(
     control.socket.destroy()
     process.stdout.write(executed.stdout)
     process.stderr.write(executed.stderr)
-    return executed.exit
+    if (!executed.late) return executed.exit
+    sayProblem(executed.late)
+    return EXIT_NOT_RUN
   } catch (thrown) {
     sayError(thrown)
     return EXIT_NOT_RUN

@@ -6,14 +6,15 @@ const MAX_TIMEOUT_S = 86_400
 const HELP = `
 Runs a command as root in a machine of a run that is up, in the fetch stage or the serve stage,
 without network and without the console: through a virtio-serial port. It waits until the machine
-takes commands. Its standard output and error come out here when it has ended; it has no standard
-input. One command at a time.
+takes commands. Its standard output, and then its standard error, come out here when it has ended
+(2>&1 within sh -c keeps their order); it has no standard input. One command at a time. One that
+follows (-f) is ended by --timeout, and shows then what it has said until then.
 
 Examples:
   plasm-harness exec vm1 -- plasm-agent status
   plasm-harness exec vm1 -- plasm-agent logs plasmd -n 20
   plasm-harness exec vm2 -- sh -c 'ps; df -h; dmesg | tail'
-  plasm-harness exec vm1 --timeout 5 -- cat /proc/cmdline
+  plasm-harness exec vm1 --timeout 5 -- plasm-agent logs -f
 
 Exit code: the command's own; 255 when it could not be run or did not end in time; 2 also for
 wrong usage of exec itself.`
