@@ -115,11 +115,12 @@ export function ownPlasmd(spec: PlasmdProcess): ServiceOwner {
         whenStopped()
       }),
     view(): PlasmdView {
-      const { phase, pid, startedAt, restarts, lastExit } = state
+      const { phase, pid, startedAt, wakeAt, restarts, lastExit } = state
       return {
         state: phase === 'stopping' ? 'stopped' : phase,
         pid,
-        startedAt: startedAt === null ? null : new Date(performance.timeOrigin + startedAt).toISOString(),
+        startedAt: startedAt === null ? null : timeOf(startedAt),
+        nextStartAt: phase === 'backoff' && wakeAt !== null ? timeOf(wakeAt) : null,
         restarts,
         lastExit,
         bytesServed: probe?.bytesServed ?? null,
@@ -128,6 +129,9 @@ export function ownPlasmd(spec: PlasmdProcess): ServiceOwner {
     },
   }
 }
+
+/** RFC 3339. @param at milliseconds of `performance.now()` */
+const timeOf = (at: number) => new Date(performance.timeOrigin + at).toISOString()
 
 interface Child {
   readonly pid: number | undefined

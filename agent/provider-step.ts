@@ -1,5 +1,6 @@
 import { PlasmError } from '../service/errors.ts'
 import { portInUse } from './plasmd-process.ts'
+import { keeper } from './plasmd-words.ts'
 import type { ServiceManager, ServiceOwner } from './service-owner.ts'
 
 /** What a foreign plasmd is started with (plasmd-service.ts). */
@@ -40,7 +41,7 @@ export async function plasmdAnswers(
     if (state === 'failed') {
       throw new PlasmError(
         'plasmd-fails',
-        `${owner.managedBy} has given up on plasmd: ${lastExit ?? 'it does not say why'}`,
+        `${keeper(owner.managedBy)} has given up on plasmd: ${lastExit ?? 'it does not say why'}`,
         {
           facts: { lastExit, restarts, foreign, gaveUp: true },
           hint: `read \`plasm-agent logs plasmd\`, then: ${START_AGAIN[owner.managedBy]}`,

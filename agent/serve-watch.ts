@@ -5,6 +5,7 @@ import { readSeen } from './freshness-file.ts'
 import { type Inbox, watchInboxes } from './inbox.ts'
 import type { Mending } from './mend.ts'
 import { outdated } from './outdated.ts'
+import { plasmdLost } from './plasmd-words.ts'
 import { prove } from './prove.ts'
 import { readRecord, recordFor, writeRecord } from './record-file.ts'
 import type { Server } from './serve-server.ts'
@@ -61,8 +62,8 @@ export async function watchUntilLost(
   while (!stop.aborted) {
     const taken = await takeIn(server, inbox, served)
     if (taken) return taken
-    const { state, lastExit } = owner.view()
-    if (state !== 'running') return `plasmd is ${state}${lastExit ? `: ${lastExit}` : ''}`
+    const plasmd = owner.view()
+    if (plasmd.state !== 'running') return plasmdLost(plasmd, owner.managedBy)
     const now = setting.address()
     if (now !== address) return now ? `the address changed from ${address} to ${now}` : `the address ${address} is gone`
     const expired = outdated(served.set.verified, told.policy)

@@ -10,6 +10,8 @@ export interface PlasmdView {
   readonly pid: number | null
   /** RFC 3339. */
   readonly startedAt: string | null
+  /** When it is started again, RFC 3339, where it ended and that is known. */
+  readonly nextStartAt: string | null
   readonly restarts: number
   readonly lastExit: string | null
   /** Its own counters; null while it does not answer. */

@@ -16,6 +16,8 @@ export interface Status {
     readonly startedAt: string
   }
   readonly machine: string
+  /** Loopback left out: IPv4, IPv6, then the IPv6 link-local ones with their scope (`fe80::1%eth0`). */
+  readonly addresses: readonly string[]
   readonly runId: string | null
   /** This machine's libp2p peer id. */
   readonly peerId: string | null
@@ -38,6 +40,8 @@ export interface Status {
     readonly state: 'starting' | 'running' | 'hung' | 'backoff' | 'failed' | 'stopped'
     readonly pid: number | null
     readonly startedAt: string | null
+    /** When it is started again, where it ended and who starts it tells. */
+    readonly nextStartAt: string | null
     readonly restarts: number
     readonly lastExit: string | null
     readonly url: string

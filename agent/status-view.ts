@@ -1,5 +1,6 @@
 import { age } from './age.ts'
 import { mib, printable, short } from './log-lines.ts'
+import { keeper } from './plasmd-words.ts'
 import type { Status } from './status-file.ts'
 import { badText, updatesText } from './updates-view.ts'
 
@@ -24,6 +25,8 @@ export function statusScreen(status: Status, { colour, now }: Look): string {
   const painted = (line: string) => (colour ? `${BOLD}${status.ready ? GREEN : RED}${line}${RESET}` : line)
   const rows = [
     ...machine(status),
+    ...addresses(status),
+    ...bootedFrom(status),
     ...lineage(status),
     ...bootSet(status),
     ...updates(status, now),
@@ -41,12 +44,21 @@ type Row = readonly [label: string, text: string]
 
 function machine({ machine, record, advertising }: Status): readonly Row[] {
   const told = advertising ? ', advertised' : ''
-  if (!record) return [['machine', `${machine}${told}`]]
-  const { generation, provider } = record
+  const generation = record ? `, generation ${record.generation}` : ''
+  return [['machine', `${machine}${generation}${told}`]]
+}
+
+/** Agents of before they were told do not say. */
+function addresses({ addresses }: Partial<Pick<Status, 'addresses'>>): readonly Row[] {
+  return addresses ? [['addresses', addresses.join(', ') || 'none']] : []
+}
+
+function bootedFrom({ record }: Status): readonly Row[] {
+  if (!record) return []
+  const { provider } = record
   const name = provider.name === null ? '' : `${provider.name}, `
   const proof = provider.provenBy === 'receipt' ? 'proven by its receipt' : 'unproven'
   return [
-    ['machine', `${machine}, generation ${generation}${told}`],
     [
       'booted from',
       `${provider.url} (${name}generation ${provider.generation}, found by ${provider.discoveredBy}; ${proof})`,
@@ -87,11 +99,12 @@ function updates({ ready, updates }: Status, now: number): readonly Row[] {
 
 function plasmd({ plasmd }: Status, now: number): readonly Row[] {
   if (!plasmd) return [['plasmd', 'not started']]
-  const { state, pid, startedAt, restarts, lastExit, url, bytesServed, requests, foreign, managedBy } = plasmd
+  const { pid, startedAt, restarts, lastExit, url, bytesServed, requests, foreign, managedBy } = plasmd
+  const state = stateOf(plasmd, now)
   const facts = [
     `${foreign ? 'foreign, ' : ''}${pid === null ? state : `${state}, pid ${pid}`}`,
     ...(startedAt === null ? [] : [`up ${age(startedAt, now)}`]),
-    `${restarts} restart${restarts === 1 ? '' : 's'} by ${managedBy === 'agent' ? 'the agent' : managedBy}`,
+    `${restarts} restart${restarts === 1 ? '' : 's'} by ${keeper(managedBy)}`,
     ...(lastExit === null ? [] : [`last ended: ${lastExit}`]),
   ]
   const served = bytesServed === null ? '' : `; served ${mib(bytesServed)} MiB in ${requests ?? '?'} requests`
@@ -99,6 +112,13 @@ function plasmd({ plasmd }: Status, now: number): readonly Row[] {
     ['plasmd', facts.join(', ')],
     ['', `${url}${served}`],
   ]
+}
+
+/** `backoff` is a word of programs. */
+function stateOf({ state, nextStartAt }: NonNullable<Status['plasmd']>, now: number): string {
+  if (state !== 'backoff') return state
+  const seconds = nextStartAt === null ? 0 : Math.ceil((Date.parse(nextStartAt) - now) / 1000)
+  return `ended, is started again${seconds > 0 ? ` in ${seconds} s` : ''}`
 }
 
 function memory({ memory }: Status): readonly Row[] {

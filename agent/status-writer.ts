@@ -1,6 +1,7 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { artifactsOf } from '../service/manifest.ts'
+import { ownAddresses } from '../service/own-addresses.ts'
 import { buildInfo } from '../service/version.ts'
 import type { Identity } from './adopt-identity.ts'
 import type { BootRecord } from './boot-record.ts'
@@ -110,6 +111,7 @@ function statusOf(told: Told, sources: StatusSources, process_: { bootId: string
     version: 1,
     agent: { version, commit, pid: process.pid, startedAt: process_.startedAt },
     machine: config.machine,
+    addresses: [...ownAddresses()],
     runId: config.runId,
     peerId: identity.peerId,
     lineage: identity.links,

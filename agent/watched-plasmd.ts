@@ -131,6 +131,8 @@ export function watchedPlasmd(manager: PlasmdManager): ServiceOwner {
       state: state(),
       pid: manager.pid(),
       ...manager.told(),
+      // Only its manager knows.
+      nextStartAt: null,
       bytesServed: probe?.bytesServed ?? null,
       requests: probe?.requests ?? null,
     }),

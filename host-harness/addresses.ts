@@ -15,8 +15,6 @@ export interface GuestPlace extends Participant {
 export const HARNESS_ADDRESS = '192.168.77.1'
 export const PREFIX_LENGTH = 24
 export const PROVIDER_PORT = 8080
-/** TCP, libp2p: where origin and machines take part in the DHT. */
-export const DHT_PORT = 4001
 
 /** In a routed network it has 192.168.77.0/24 to itself, and so the harness's address is the same in every network. */
 export const ORIGIN: Participant = {

@@ -98,5 +98,5 @@ async function look(runDir: string, until: AbortSignal): Promise<void> {
       : `what follows is ${MACHINE}'s console; Ctrl-C stops the machine`,
   )
   say(`from another terminal: npm run harness -- exec ${MACHINE} -- plasm-agent status`)
-  await attachConsole(control.socket, process, until)
+  await attachConsole(control.socket, process, { until })
 }

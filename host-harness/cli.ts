@@ -8,6 +8,17 @@ import { addChain } from './cli/chain.ts'
 import { addConsole } from './cli/console.ts'
 import { addExec } from './cli/exec.ts'
 
+const EXAMPLES = `
+Examples:
+  plasm-harness chain                            two machines, each booted from the one before, and
+                                                 the proof
+  plasm-harness boot                             one machine, with this terminal as its console
+  plasm-harness exec vm1 -- plasm-agent status   from another terminal: a command in a machine that
+                                                 is up
+  plasm-harness console vm1                      joins the console of one; Ctrl-] leaves it
+
+plasm-harness help <command> says more, with examples and exit codes.`
+
 /** In the order of the help. Each loads what it runs only when it runs. */
 const COMMANDS: readonly AddCommand[] = [addChain, addBoot, addConsole, addExec]
 
@@ -17,6 +28,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const program = readableHelp(new Command('plasm-harness'))
     .description('Boots chains of machines on this host, proves who booted from whom, and lets you look inside.')
     .version(versionLine('plasm-harness'))
+    .addHelpText('after', EXAMPLES)
     .exitOverride()
   for (const add of COMMANDS) {
     add(program, (code) => {

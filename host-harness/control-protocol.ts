@@ -20,11 +20,14 @@ const base64 = v.pipe(
   v.transform((text) => Buffer.from(text, 'base64')),
 )
 
+const problem = v.strictObject({ code: v.string(), message: v.string(), hint: v.optional(v.string()) })
+
 const answer = v.union([
+  v.strictObject({ error: problem }),
+  // With `late` it had to be ended, and this is what it had said.
   v.strictObject({
-    error: v.strictObject({ code: v.string(), message: v.string(), hint: v.optional(v.string()) }),
+    executed: v.strictObject({ exit: v.number(), stdout: base64, stderr: base64, late: v.optional(problem) }),
   }),
-  v.strictObject({ executed: v.strictObject({ exit: v.number(), stdout: base64, stderr: base64 }) }),
   v.strictObject({ attached: v.string() }),
 ])
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { asPlasmError, PlasmError } from '../service/errors.ts'
 import { readLine } from './control-line.ts'
 import { CONTROL_DIRECTORY, CONTROL_SOCKET, type ControlAnswerSent, parseRequest } from './control-protocol.ts'
+import type { Executed } from './guest-exec.ts'
 import type { Machine } from './machine.ts'
 
 /** Who attaches to a console and does not read loses what it says meanwhile, and costs no more memory than this. */
@@ -53,14 +54,40 @@ async function answer(socket: Socket, machines: ReadonlyMap<string, Machine>): P
       send({ attached: machine.name })
       return attach(socket, machine)
     }
-    const { exit, stdout, stderr } = await machine.exec(asked.command, { timeoutMs: asked.timeoutMs })
-    send({ executed: { exit, stdout: stdout.toString('base64'), stderr: stderr.toString('base64') } })
+    send(await execute(machine, asked))
   } catch (thrown) {
-    const { code, message, hint } = asPlasmError(thrown)
-    send({ error: { code, message, ...(hint === undefined ? {} : { hint }) } })
+    send({ error: problemOf(thrown) })
   }
   socket.end()
   socket.resume()
+}
+
+/** @throws PlasmError as `Machine.exec`, where the command has said nothing that could be told */
+async function execute(
+  machine: Pick<Machine, 'exec'>,
+  { command, timeoutMs }: { readonly command: readonly string[]; readonly timeoutMs: number },
+): Promise<ControlAnswerSent> {
+  let said: Executed | undefined
+  const lastWords = (ended: Executed) => {
+    said = ended
+  }
+  try {
+    return { executed: told(await machine.exec(command, { timeoutMs, lastWords })) }
+  } catch (thrown) {
+    if (!said) throw thrown
+    return { executed: { ...told(said), late: problemOf(thrown) } }
+  }
+}
+
+const told = ({ exit, stdout, stderr }: Executed) => ({
+  exit,
+  stdout: stdout.toString('base64'),
+  stderr: stderr.toString('base64'),
+})
+
+function problemOf(thrown: unknown) {
+  const { code, message, hint } = asPlasmError(thrown)
+  return { code, message, ...(hint === undefined ? {} : { hint }) }
 }
 
 /** @throws PlasmError `machine-unknown` | `machine-stopped` */

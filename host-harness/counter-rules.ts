@@ -1,4 +1,5 @@
-import { DHT_PORT, ORIGIN, PROVIDER_PORT } from './addresses.ts'
+import { DHT_PORT } from '../service/dht/bootstrap-peer.ts'
+import { ORIGIN, PROVIDER_PORT } from './addresses.ts'
 import { dropsMdns, type NetworkKind, type NetworkPlan, participantsOf, reaches, usesDht } from './topology.ts'
 
 const MDNS_PORT = 5353

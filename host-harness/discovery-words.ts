@@ -1,4 +1,5 @@
-import { DHT_PORT, type Participant, PROVIDER_PORT } from './addresses.ts'
+import { DHT_PORT } from '../service/dht/bootstrap-peer.ts'
+import { type Participant, PROVIDER_PORT } from './addresses.ts'
 import { type Discovery, usesDht } from './topology.ts'
 
 /**

@@ -12,6 +12,8 @@ export interface Executed {
 export interface ExecLimit {
   /** From asking to the answer, waiting for the guest included; default 60 s. */
   readonly timeoutMs?: number
+  /** Told what a command that did not end in time had said, before the error; without it nobody waits for that. */
+  readonly lastWords?: (ended: Executed) => void
 }
 
 export interface GuestExec {
@@ -19,6 +21,8 @@ export interface GuestExec {
 }
 
 const TIMEOUT_MS = 60_000
+/** The guest ends a command up to two seconds later than this end, and by force two seconds after that. */
+const LAST_WORDS_MS = 5000
 /** A guest is not to be believed: an answer beyond this fills no memory here. */
 const MOST_ANSWER_BYTES = 64 * 1024 * 1024
 const ANSWER = /^(\d{1,15}) (\d{1,3}) (-|[A-Za-z0-9+/]+={0,2}) (-|[A-Za-z0-9+/]+={0,2})$/
@@ -49,7 +53,8 @@ export function openGuestExec(stream: Duplex, name: string): GuestExec {
 
   const about = (hint: string) => ({ facts: { machine: name, step: 'exec' }, hint })
   const lost = (why: string, hint: string) => new PlasmError('exec-lost', `${name}: ${why}`, about(hint))
-  const late = (why: string) => new PlasmError('exec-timeout', `${name}: ${why}`, about('give it more time'))
+  const late = (why: string, hint: string) => new PlasmError('exec-timeout', `${name}: ${why}`, about(hint))
+  const neverEnds = `give it more time; one that follows (-f) never ends: let it end, or run it on plasm-harness console ${name}`
   const send = (id: number, seconds: number, script: string) =>
     stream.write(`run ${id} ${seconds} ${Buffer.from(script).toString('base64')}\n`)
   const next = () => {
@@ -92,27 +97,36 @@ export function openGuestExec(stream: Duplex, name: string): GuestExec {
   })
   for (const ending of ['end', 'error', 'close']) stream.on(ending, end)
   return {
-    exec(command, { timeoutMs = TIMEOUT_MS } = {}) {
-      const script = typeof command === 'string' ? command : command.map(quoted).join(' ')
+    exec(command, { timeoutMs = TIMEOUT_MS, lastWords } = {}) {
+      const script = typeof command === 'string' ? command : scriptOf(command)
       return new Promise((resolve, reject) => {
         if (gone) return reject(gone)
+        let overdue: PlasmError | undefined
+        let settled = false
         const asked: Asked = {
           id: ++lastId,
           script,
           deadline: performance.now() + timeoutMs,
           settle(outcome) {
             clearTimeout(timer)
-            if (outcome instanceof PlasmError) reject(outcome)
-            else resolve(outcome)
+            if (settled) return
+            settled = true
+            if (outcome instanceof PlasmError) return reject(outcome)
+            if (!overdue) return resolve(outcome)
+            lastWords?.(outcome)
+            reject(overdue)
           },
         }
-        const timer = setTimeout(() => {
+        let timer = setTimeout(() => {
           const at = waiting.indexOf(asked)
           if (at >= 0) waiting.splice(at, 1)
           const seconds = timeoutMs / 1000
           // The guest goes on with what it was asked; the next request waits for it.
-          if (asked !== asking) asked.settle(tooLate(seconds))
-          else asked.settle(late(`the command did not end within ${seconds} s`))
+          if (asked !== asking) return asked.settle(tooLate(seconds))
+          const problem = late(`the command did not end within ${seconds} s`, neverEnds)
+          if (!lastWords) return asked.settle(problem)
+          overdue = problem
+          timer = setTimeout(() => asked.settle(problem), LAST_WORDS_MS)
         }, timeoutMs)
         waiting.push(asked)
         next()
@@ -121,7 +135,8 @@ export function openGuestExec(stream: Duplex, name: string): GuestExec {
   }
 
   function tooLate(seconds: number): PlasmError {
-    if (up) return late(`another command was not done within ${seconds} s`)
+    if (up)
+      return late(`another command was not done within ${seconds} s`, 'one runs after the other: give it more time')
     const hint = 'its console says how far it is; an image of before this command existed cannot do it'
     return new PlasmError('exec-no-guest', `${name}: nobody in it took commands within ${seconds} s`, about(hint))
   }
@@ -130,6 +145,15 @@ export function openGuestExec(stream: Duplex, name: string): GuestExec {
 const STARTED_ANEW = 'a kexec or a restart of its system came in between; ask again'
 
 const decoded = (text: string) => (text === '-' ? Buffer.alloc(0) : Buffer.from(text, 'base64'))
+
+/**
+ * A program takes the place of its shell: busybox's timeout ends the shell alone, and one that follows a log would go on for ever.
+ * What is no file of its own, such as `ulimit`, is the shell's to run.
+ */
+function scriptOf(words: readonly string[]): string {
+  const command = words.map(quoted).join(' ')
+  return `[ -x "$(command -v ${quoted(words[0]!)} 2>/dev/null)" ] && exec ${command}\n${command}`
+}
 
 /** One word for sh. */
 const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`

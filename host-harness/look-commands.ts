@@ -26,7 +26,9 @@ export async function execCommand(
     control.socket.destroy()
     process.stdout.write(executed.stdout)
     process.stderr.write(executed.stderr)
-    return executed.exit
+    if (!executed.late) return executed.exit
+    sayProblem(executed.late)
+    return EXIT_NOT_RUN
   } catch (thrown) {
     sayError(thrown)
     return EXIT_NOT_RUN
@@ -35,13 +37,17 @@ export async function execCommand(
   }
 }
 
-/** Attaches the terminal to a machine's console until Ctrl-], or until the machine is gone. @returns the exit code */
+/** Attaches the terminal, or pipe, to a machine's console until Ctrl-], the end of the pipe, or of the machine. @returns the exit code */
 export async function consoleCommand(machine: string, { run }: { run?: string | undefined }): Promise<number> {
   try {
     const control = await connectToRun(run)
     await openConsole(control, machine)
-    say(`${machine} of run ${basename(control.runDir)}; ${process.stdin.isTTY ? 'Ctrl-]' : 'Ctrl-C'} leaves it`)
-    if ((await attachConsole(control.socket, process)) === 'ended') say(`${machine} is gone`)
+    const leaving = process.stdin.isTTY ? 'Ctrl-] leaves it' : 'Ctrl-C leaves it, and so does the end of standard input'
+    say(`${machine} of run ${basename(control.runDir)}; ${leaving}`)
+    const end = await attachConsole(control.socket, process, { typesPipe: true })
+    if (end === 'ended') say(`${machine} is gone`)
+    if (end === 'input-ended')
+      say(`standard input has ended, and ${machine} stays up; to follow it, leave it a terminal`)
     return EXIT.ok
   } catch (thrown) {
     sayError(thrown)

@@ -39,7 +39,7 @@ const ROWS: readonly Row[] = [
   ['peer id', ({ peerId }) => (peerId === null ? 'none' : `…${peerId.slice(-8)}`)],
   ['receipt from its provider', ({ provenBy }) => (provenBy === 'receipt' ? 'yes' : 'none given')],
   ['system', ({ rootfs }) => (rootfs === 'none' ? 'none (initramfs)' : rootfs)],
-  ['plasmd restarted by', ({ serviceManager }) => serviceManager],
+  ['plasmd kept running by', ({ serviceManager }) => serviceManager],
   ['crossed kexec by', ({ handover }) => handover],
   ['seconds to ready', ({ seconds }) => seconds.total.toFixed(1)],
   ['  firmware and kernel load', ({ seconds }) => seconds.firmware.toFixed(1)],

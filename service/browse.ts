@@ -11,6 +11,14 @@ export interface FoundProvider {
   readonly channel: string
   readonly arch: string
   readonly version: string | null
+  /** Null where it does not say, as with the two after it. */
+  readonly sequence: number | null
+  /** How many boots away from an origin. */
+  readonly generation: number | null
+  /** Transfers that ran when it told last, some time ago. */
+  readonly load: number | null
+  /** How it was found. */
+  readonly source: 'mdns'
   /** To be connected to instead of the URL's host: an IPv6 link-local address with its interface, which no URL can hold. */
   readonly reach?: string
 }
@@ -41,5 +49,12 @@ function describe({ label, target, port, addresses, sender, txt }: ServiceInstan
     channel: printable(txt.get('channel') ?? '?'),
     arch: printable(txt.get('arch') ?? '?'),
     version: txt.has('version') ? printable(txt.get('version')!) : null,
+    sequence: countIn(txt.get('sequence')),
+    generation: countIn(txt.get('generation')),
+    load: countIn(txt.get('load')),
+    source: 'mdns',
   }
 }
+
+/** What is no count is not told: anybody on the link can send it. */
+const countIn = (text: string | undefined) => (/^\d{1,15}$/.test(text ?? '') ? Number(text) : null)

@@ -1,3 +1,4 @@
+import type { FoundProvider } from './browse.ts'
 import { EXIT } from './errors.ts'
 import { DEFAULT_ADDRESS, providerStatus } from './provider-client.ts'
 
@@ -58,10 +59,14 @@ async function listLink(json: boolean): Promise<number> {
   const found = await browse()
   if (json) print(JSON.stringify(found))
   else if (found.length === 0) print('no provider answers on this link')
-  else
-    for (const { url, name, channel, arch, version, reach } of found)
-      print(`${url}  ${name}  ${channel}/${arch}  ${version ?? '?'}${reach ? `  reached by ${reach}` : ''}`)
+  else for (const provider of found) print(foundLine(provider))
   return found.length > 0 ? EXIT.ok : EXIT.unavailable
+}
+
+function foundLine(provider: FoundProvider): string {
+  const { url, name, channel, arch, version, reach, sequence, generation, load, source } = provider
+  const claims = `sequence ${sequence ?? '?'}, generation ${generation ?? '?'}, load ${load ?? '?'}`
+  return `${url}  ${name}  ${channel}/${arch}  ${version ?? '?'}  ${claims}  by ${source}${reach ? `  reached by ${reach}` : ''}`
 }
 
 function printSets({ sets = [] }: StatusAnswer): void {

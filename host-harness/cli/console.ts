@@ -6,14 +6,17 @@ The machine must be of a run that is up: plasm-harness boot, or chain (with --ke
 too). You see what it said last and then all that it says; what you type goes to it, Ctrl-C too.
 Ctrl-] leaves it, and the machine stays up. A machine of a chain has a shell on its console only
 when its kernel command line has phase.shell (\`boot\` puts it there); for all others there is
-\`exec\`. In a pipe the console's lines are printed plainly.
+\`exec\`. In a pipe the console's lines are printed plainly. A standard input that is no terminal is
+typed, and at its end this ends, once the machine is silent for a second (10 s at most).
 
 Examples:
   plasm-harness console vm1
   plasm-harness console vm2 --run 3f2a            of the run whose id (in build/runs) begins so
-  plasm-harness console vm1 </dev/null | grep plasm
+  plasm-harness console vm1 | grep plasm          follows it, until Ctrl-]
+  plasm-harness console vm1 </dev/null            what it said last, and no more
+  echo dmesg | plasm-harness console vm1          types a line, and prints what comes of it
 
-Exit codes: 0 left, or the machine is gone; 1 no such run or machine; 2 wrong usage.`
+Exit codes: 0 left, or the machine or the input has ended; 1 no such run or machine; 2 wrong usage.`
 
 export const addConsole: AddCommand = (program, done) => {
   program

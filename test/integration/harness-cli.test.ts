@@ -68,10 +68,26 @@ for (const [file, says] of UNFIT) {
   })
 }
 
+const exec = (...args: string[]) => execa(process.execPath, [CLI, 'exec', ...args], { reject: false, stdin: 'ignore' })
+
 test('exec without a command is wrong usage, as in every program here', async () => {
-  const { exitCode, stderr } = await execa(process.execPath, [CLI, 'exec', 'vm1'], { reject: false, stdin: 'ignore' })
+  const { exitCode, stderr } = await exec('vm1')
   assert.equal(exitCode, 2)
   assert.match(stderr, /missing required argument 'command'/)
+})
+
+test('who forgot -- before a command is told where it belongs, and nobody else', async () => {
+  for (const [args, says] of [
+    [['vm1'], "missing required argument 'command'"],
+    [['vm1', 'ls', '-l'], "unknown option '-l'"],
+  ] as const) {
+    const { stderr } = await exec(...args)
+    assert.equal(stderr, `error: ${says}\n  put -- before the command: plasm-harness exec vm1 -- ls -l`)
+  }
+  const { exitCode, stderr } = await exec('vm1', '--timeout', '0', '--', 'ls')
+  assert.equal(exitCode, 2)
+  assert.doesNotMatch(stderr, /put -- before/)
+  assert.doesNotMatch((await chain('--generation')).stderr, /put -- before/)
 })
 
 test('a failure is one JSON object too, the last line of stdout', async () => {

@@ -48,13 +48,30 @@ test("console: a terminal's keys reach the machine, its words come back, and Ctr
 
 test('console in a pipe prints lines, and ends when the machine is gone', { skip }, async (t) => {
   const { args, qemu } = await echoingRun(t)
-  const piped = harness('console', 'vm1', ...args)
+  // A standard input that stays open, and says nothing.
+  const piped = execa(process.execPath, [CLI, 'console', 'vm1', ...args], { reject: false, timeout: 60_000 })
   await once(piped.stdout, 'data')
   process.kill(qemu, 'SIGKILL')
   const { exitCode, stdout, stderr } = await piped
   assert.equal(exitCode, 0)
   assert.equal(stdout.trim().split('\n').at(-1), '>')
   assert.match(stderr, /vm1 is gone|harness/)
+})
+
+test('console without a terminal types what it is given, prints what comes of it, and ends', { skip }, async (t) => {
+  const { runDir, args } = await echoingRun(t)
+  const words = [CLI, 'console', 'vm1', ...args]
+  const typed = await execa(process.execPath, words, { input: 'ping\npong', reject: false, timeout: 60_000 })
+  assert.deepEqual([typed.exitCode, typed.stdout], [0, '>\nping\npong'])
+  assert.match(typed.stderr, /standard input has ended, and vm1 stays up; to follow it/)
+  const looked = await harness('console', 'vm1', ...args)
+  assert.deepEqual([looked.exitCode, looked.stdout], [0, '>\nping\npong'], 'what it said last')
+  const closed = await execa('sh', ['-c', '"$@" <&-', 'sh', process.execPath, ...words], { timeout: 60_000 })
+  assert.equal(closed.stdout, looked.stdout)
+  const headed = await execa('sh', ['-c', '"$@" </dev/null | head -n 0', 'sh', process.execPath, ...words])
+  assert.doesNotMatch(headed.stderr, /Error|EPIPE/)
+  const again = await connectToRun(runDir)
+  again.socket.destroy()
 })
 
 test('exec says that nobody in the machine takes commands', { skip }, async (t) => {

@@ -46,6 +46,13 @@ test('what must be given is marked, and what need not has its default', async ()
   assert.match(await help(['agent/main.ts', 'handover']), /--initrd [^-]*\(required\)/)
 })
 
+test('the help of harness and provider has examples', async () => {
+  for (const file of ['host-harness/cli.ts', 'service/plasmd.ts']) {
+    const examples = (await help([file])).split('\nExamples:\n')[1] ?? ''
+    assert.ok((examples.match(/^ {2}(plasm-harness|plasmd) /gm)?.length ?? 0) >= 3, file)
+  }
+})
+
 test('boot speaks of the one machine that it starts', async () => {
   assert.doesNotMatch(await help(['host-harness/cli.ts', 'boot']), /each machine/)
   assert.match(await help(['host-harness/cli.ts', 'chain']), /memory of each machine/)

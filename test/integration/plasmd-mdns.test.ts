@@ -53,12 +53,24 @@ const why = (...tools: string[]) => {
 test('plasmd provider list finds each set that is served on the link', { skip: why('unshare', 'ip') }, async (t) => {
   const out = await onLink(beside(await makeSets(t), 2, `${NODE} ${PLASMD} provider list --json`))
   const [line, end] = out.trim().split('\n')
-  const found = JSON.parse(line!) as ReadonlyArray<Record<string, string>>
+  const found = JSON.parse(line!) as ReadonlyArray<Record<string, string | number>>
   assert.deepEqual(found.map(({ url, name, channel, arch, version }) => [url, name, channel, arch, version]).sort(), [
     ['http://10.78.0.1:18080', `plasmd-linkhost (testing arm64)`, 'testing', 'arm64', 'unversioned'],
     ['http://10.78.0.1:18080', `plasmd-linkhost`, 'stable', 'x86_64', '1.2.3'],
   ])
   assert.equal(end, 'ended with 0')
+  const claims = found.map(({ sequence, generation, load, source }) => [sequence, generation, load, source])
+  assert.deepEqual(claims.sort(), [
+    [0, 0, 0, 'mdns'],
+    [9, 0, 0, 'mdns'],
+  ])
+})
+
+test('plasmd provider list tells people what is advertised', { skip: why('unshare', 'ip') }, async (t) => {
+  const out = await onLink(beside(await makeSets(t), 2, `${NODE} ${PLASMD} provider list`))
+  const told =
+    'http://10.78.0.1:18080  plasmd-linkhost  stable/x86_64  1.2.3  sequence 9, generation 0, load 0  by mdns'
+  assert.ok(out.split('\n').includes(told), out)
 })
 
 const avahi = await avahiHere('avahi-sees').catch((thrown: Error) => thrown)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { hostArch } from '../../service/arch.ts'
 import { sha256Of } from '../../service/manifest.ts'
+import { ownAddresses } from '../../service/own-addresses.ts'
 import { storePaths } from '../../service/store-layout.ts'
 import { makeSet, type TestSet } from '../support/boot-set.ts'
 import { lives, makeServeMachine, putIntoInbox, type ServeMachine, until } from '../support/serve-machine.ts'
@@ -49,6 +50,7 @@ test('what kexec handed over is adopted by renaming, proven, advertised and serv
   })
   assert.equal(status.ready, true)
   assert.equal(status.notReadyBecause, null)
+  assert.deepEqual(status.addresses, [...ownAddresses()])
   assert.deepEqual(
     status.artifacts.map(({ role }) => role),
     ['kernel', 'initramfs', 'rootfs'],

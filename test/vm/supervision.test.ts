@@ -42,7 +42,10 @@ const CASES: Readonly<Record<string, SupervisionCase>> = {
     }
     const status = lines.join('\n')
     assert.match(status, /^not ready/m)
-    assert.match(status, /plasmd +backoff, 4 restarts by the agent, last\s+ended:\s+killed\s+by\s+SIGKILL/)
+    assert.match(
+      status,
+      /plasmd +ended,\s+is\s+started\s+again\s+in\s+\d+\s+s,\s+4\s+restarts\s+by\s+the\s+agent,\s+last\s+ended:\s+killed\s+by\s+SIGKILL/,
+    )
     assert.match(status, /^exit 1$/m)
   },
 

@@ -17,6 +17,7 @@ const READY: Status = {
   version: 1,
   agent: { version: '0.1.0', commit: 'abc1234', pid: process.pid, startedAt: '2026-01-01T00:00:00Z' },
   machine: 'plasm-00a1b2',
+  addresses: ['192.0.2.3', 'fe80::5054:ff:fe77:1%eth0'],
   runId: null,
   peerId: '12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7',
   lineage: [],
@@ -64,6 +65,7 @@ const READY: Status = {
     state: 'running',
     pid: 77,
     startedAt: '2026-01-01T00:00:10Z',
+    nextStartAt: null,
     restarts: 1,
     lastExit: 'killed by SIGKILL',
     url: 'http://127.0.0.1:8080',
@@ -90,13 +92,18 @@ const READY: Status = {
 
 const NOT_READY: Status = {
   ...READY,
+  addresses: [],
   ready: false,
   step: 'provider',
   notReadyBecause: 'plasmd cannot start: port 8080 is in use by another program [port-in-use]',
   record: null,
   artifacts: [],
   advertising: false,
-  plasmd: { ...READY.plasmd!, state: 'backoff', pid: null, startedAt: null, bytesServed: null, requests: null },
+  plasmd: {
+    ...READY.plasmd!,
+    ...{ state: 'backoff', nextStartAt: '2026-01-01T00:02:08.500Z' },
+    ...{ pid: null, startedAt: null, bytesServed: null, requests: null },
+  },
   lastError: {
     step: 'provider',
     code: 'port-in-use',
@@ -111,6 +118,7 @@ test('the screen of a ready machine', () => {
     statusScreen(READY, { colour: false, now: NOW }),
     `ready
 machine      plasm-00a1b2, generation 2, advertised
+addresses    192.0.2.3, fe80::5054:ff:fe77:1%eth0
 booted from  http://192.0.2.2:8080 (plasm-aabbcc, generation 1, found by mdns;
              unproven)
 peer id      12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7
@@ -136,9 +144,11 @@ test('the screen of a machine that is not ready says why and what to do', () => 
     `not ready: plasmd cannot start: port 8080 is in use by another program
 [port-in-use]
 machine      plasm-00a1b2
+addresses    none
 peer id      12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7
 set          none
-plasmd       backoff, 1 restart by the agent, last ended: killed by SIGKILL
+plasmd       ended, is started again in 4 s, 1 restart by the agent, last ended:
+             killed by SIGKILL
              http://127.0.0.1:8080
 memory       300 of 480 MiB available, lowest 130
 disk         /dev/vda, 1800 of 1968 MiB free

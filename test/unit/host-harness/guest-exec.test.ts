@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { type Duplex, duplexPair } from 'node:stream'
 import { test } from 'node:test'
-import { setImmediate as turn } from 'node:timers/promises'
-import { openGuestExec } from '../../../host-harness/guest-exec.ts'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
+import { type Executed, openGuestExec } from '../../../host-harness/guest-exec.ts'
 
 const base64 = (text: string | Buffer) => (text.length === 0 ? '-' : Buffer.from(text).toString('base64'))
 
@@ -53,7 +54,7 @@ test('a command waits until the guest is up, and one is out at a time', async ()
   answer(asked[0]!.id, 3, 'Linux\n', 'oh')
   assert.deepEqual(await first, { exit: 3, stdout: Buffer.from('Linux\n'), stderr: Buffer.from('oh') })
   await settle()
-  assert.equal(asked[1]!.script, `'plasm-agent' 'it'\\''s' 'a b'`)
+  assert.equal(asked[1]!.script.split('\n').at(-1), `'plasm-agent' 'it'\\''s' 'a b'`)
   answer(asked[1]!.id, 0)
   assert.deepEqual(await second, { exit: 0, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) })
 })
@@ -110,6 +111,58 @@ test('each wait ends, and says what it waited for', async () => {
   answer(asked[1]!.id, 0)
   assert.equal((await next).exit, 0)
 })
+
+test('what a command had said that did not end in time is told, and then the error', async () => {
+  const { exec, asked, answer, start } = pair()
+  ;(await start())()
+  const said: Executed[] = []
+  const follows = exec('tail -f log', { timeoutMs: 30, lastWords: (ended) => said.push(ended) })
+  const waits = exec('true')
+  await sleep(60)
+  assert.equal(asked.length, 1, 'its last words are waited for')
+  answer(asked[0]!.id, 143, 'line\n', 'oh')
+  await assert.rejects(follows, { code: 'exec-timeout', hint: /-f.* plasm-harness console vm1/ })
+  assert.deepEqual(said, [{ exit: 143, stdout: Buffer.from('line\n'), stderr: Buffer.from('oh') }])
+  await settle()
+  answer(asked[1]!.id, 0)
+  assert.equal((await waits).exit, 0)
+})
+
+for (const shell of [['sh'], ['busybox', 'sh']]) {
+  const missing = spawnSync(shell[0]!, [...shell.slice(1), '-c', ':']).error
+  const skip = missing ? `no ${shell[0]} here` : false
+  test(`a program of its own, a builtin and what is missing run in ${shell.join(' ')} as they were asked`, {
+    skip,
+  }, async () => {
+    const { exec, asked, answer, start } = pair()
+    ;(await start())()
+    for (const [words, [exit, stdout]] of [
+      [
+        ['env', 'printf', '%s|', "it's", 'a b', ''],
+        [0, "it's|a b||"],
+      ],
+      // Its parent is this process, and no shell.
+      [
+        ['/bin/sh', '-c', 'echo $PPID; exit 7'],
+        [7, `${process.pid}\n`],
+      ],
+      [
+        ['type', 'cd'],
+        [0, 'cd is a shell builtin\n'],
+      ],
+      [['/nowhere/at/all'], [127, '']],
+      [['/'], [126, '']],
+    ] as const) {
+      const ran = exec(words)
+      await settle()
+      const { id, script } = asked.pop()!
+      const { status, stdout: said } = spawnSync(shell[0]!, [...shell.slice(1), '-c', script], { encoding: 'utf8' })
+      assert.deepEqual([status, said], [exit, stdout], words.join(' '))
+      answer(id, 0)
+      await ran
+    }
+  })
+}
 
 test('when QEMU has ended nobody waits', async () => {
   const { exec, guest } = pair()

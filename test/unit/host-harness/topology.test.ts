@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import { bystanderPlace, guestPlace, ORIGIN } from '../../../host-harness/addresses.ts'
 import { dhcpArguments } from '../../../host-harness/dhcp.ts'
@@ -98,4 +99,19 @@ test('DHCP has a range and a router for each segment, one lease for each guest',
   }
   const lan = dhcpArguments([guestPlace(1), guestPlace(2)], ['br0'], '/leases')
   assert.equal(lan.filter((word) => word.startsWith('--dhcp-range')).length, 1)
+})
+
+test('the harness knows the port of the DHT without loading any of libp2p', () => {
+  const program = `
+    import { registerHooks } from 'node:module'
+    registerHooks({ load: (url, context, next) => (console.log(url), next(url, context)) })
+    await import(${JSON.stringify(new URL('../../../host-harness/chain.ts', import.meta.url).href)})`
+  const loaded = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' }).split(
+    '\n',
+  )
+  assert.ok(loaded.some((url) => url.endsWith('/service/dht/bootstrap-peer.ts')))
+  assert.deepEqual(
+    loaded.filter((url) => /libp2p|multiaddr/.test(url)),
+    [],
+  )
 })

@@ -91,7 +91,7 @@ test('the proof says who booted from whom, and by what bytes', () => {
   assert.match(text, /^bytes from it +54,269,387$/m)
   assert.match(text, /^kernel banners \/ resets +2 \/ 0$/m)
   assert.match(text, /^system +minimal$/m)
-  assert.match(text, /^plasmd restarted by +agent$/m)
+  assert.match(text, /^plasmd kept running by +agent$/m)
   assert.match(text, /^proven: vm1 from origin \(1 machine, x86_64, tcg, network lan, discovery mdns/m)
   assert.match(text, /^ +network up to provider +1\.4, 0\.9 of it looking$/m)
   assert.match(text, /^mDNS passed \/ dropped +12 \/ 0$/m)
