@@ -4,14 +4,10 @@ import { asPlasmError, EXIT } from '../service/errors.ts'
 import { readTrustPolicy } from '../service/trust-policy.ts'
 import { buildInfo } from '../service/version.ts'
 import { bootFrom } from './boot-from.ts'
-import { bootFromCache } from './boot-from-cache.ts'
 import type { Attempts, BootParts } from './boot-parts.ts'
-import type { Candidate, RejectedCandidate } from './candidate.ts'
 import { type CandidateLog, createCandidateLog } from './candidate-log.ts'
 import { type AgentConfig, readConfig } from './config.ts'
-import { discover } from './discover.ts'
-import { createManifestAsker, type ManifestAsker } from './fetch-manifests.ts'
-import { readSeen } from './freshness-file.ts'
+import { findAccepted } from './find-accepted.ts'
 import { storeOnDisk } from './handover-disk.ts'
 import { writeLastLook } from './last-look.ts'
 import { createLateSink } from './late-sink.ts'
@@ -20,9 +16,7 @@ import { readBootId } from './make-record.ts'
 import { watchMemory } from './memory.ts'
 import { tellNetworkUp } from './network-up.ts'
 import { rank } from './rank.ts'
-import { loadReceipts } from './request-receipt.ts'
 import { settleTrial } from './settle-trial.ts'
-import { onlyAccepted, onlyAnswered } from './sift.ts'
 import { RUN_DIRECTORY, STATE_DIRECTORY } from './state-directory.ts'
 import { createStepRunner } from './steps.ts'
 import { openStoreBench, type StoreBench } from './store-bench.ts'
@@ -126,25 +120,7 @@ async function openBench(config: AgentConfig, { dataDisk }: BootParts): Promise<
 /** One attempt, in the order of FETCH_STEPS. @throws what the last candidate failed with */
 async function attempt(attempts: Attempts, log: CandidateLog): Promise<never> {
   const { parts, runner, config, policy, failures } = attempts
-  const manifests = createManifestAsker(config, policy)
-  const candidates = await runner
-    .step('discover', () => discover(config, asking(manifests, log), parts.discovery))
-    .catch((thrown) => {
-      if (asPlasmError(thrown).code !== 'no-provider') throw thrown
-      return bootFromCache(attempts, log, thrown)
-    })
-  const answered = await runner.step('manifests', async () => onlyAnswered(await manifests.answers(candidates), log))
-  attempts.refusedAll = true
-  const accepted = await runner
-    .step('verify', async () =>
-      onlyAccepted(answered, policy, config, log, {
-        seen: await readSeen(parts.stateDirectory ?? STATE_DIRECTORY),
-        failures,
-      }),
-    )
-    // Those of an old release above all: what they have this machine has used up, and its disk holds better.
-    .catch((thrown) => bootFromCache(attempts, log, thrown))
-  attempts.refusedAll = false
+  const accepted = await findAccepted(attempts, log)
   const wrongClock = clockProblem(accepted[0]!.verified.manifest, policy, Date.now())
   if (wrongClock) console.error(`plasm-agent: ${wrongClock}; set it`)
   const ranked = await runner.step('rank', () => rank(accepted, config.machine, failures))
@@ -164,17 +140,4 @@ async function attempt(attempts: Attempts, log: CandidateLog): Promise<never> {
     }
   }
   throw last
-}
-
-/**
- * What is found is asked for its manifest while more answers are waited for, when the processor is idle; what receipts need
- * loads meanwhile, too.
- */
-function asking(manifests: ManifestAsker, log: CandidateLog): (found: Candidate | RejectedCandidate) => void {
-  return (found) => {
-    log.found(found)
-    if ('reason' in found) return
-    manifests.begin(found)
-    void loadReceipts()
-  }
 }

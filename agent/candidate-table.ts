@@ -8,7 +8,7 @@ export interface CandidateTable {
   readonly consider: Consider
   candidates(): readonly Candidate[]
   /** When each candidate came, milliseconds of `performance.now()`. */
-  arrivals(): ReadonlyArray<{ readonly at: number; readonly generation: number | null }>
+  arrivals(): ReadonlyArray<{ readonly url: string; readonly at: number; readonly generation: number | null }>
   /** URL -> reason. */
   rejections(): ReadonlyMap<string, string>
 }

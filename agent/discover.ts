@@ -6,7 +6,7 @@ import { type Candidate, type RejectedCandidate, settledAt } from './candidate.t
 import { type CandidateTable, createCandidateTable } from './candidate-table.ts'
 import type { AgentConfig } from './config.ts'
 import type { Consider, Source } from './source.ts'
-import { withDht } from './source-dht.ts'
+import { DHT_AT_ONCE, DHT_TIMING, type DhtTiming, withDht } from './source-dht.ts'
 import { knownProvider } from './source-known.ts'
 import { linkProviders } from './source-mdns.ts'
 import { namedProvider } from './source-static.ts'
@@ -18,26 +18,32 @@ export interface DiscoverOptions {
   readonly dhtMs?: number
   /** Where the DHT is asked, wait for all that it knows, whoever has answered on the link. */
   readonly thorough?: boolean
+  /** The same where nobody is found but those whom the caller knows. */
+  readonly beyondMs?: number
   /** The addresses whose links are browsed. */
   readonly addresses: () => ReadonlySet<string>
 }
 
-export const DISCOVERY: DiscoverOptions = { deadlineMs: 10_000, dhtMs: 20_000, addresses: ownAddresses }
+export const DISCOVERY: DiscoverOptions = {
+  ...{ deadlineMs: 10_000, dhtMs: 20_000, beyondMs: 15_000 },
+  addresses: ownAddresses,
+}
 const TICK_MS = 25
 
 /** What says where to look. */
 export type Where = Pick<AgentConfig, 'providers' | 'bootstrap' | 'channel' | 'arch' | 'mode' | 'storeRoot'>
 
 /** What asks beyond the link is in use in that mode alone (INTEROP: kernel command line). */
-const asksDht = ({ mode }: Pick<Where, 'mode'>) => mode === 'internet'
+export const asksDht = ({ mode }: Pick<Where, 'mode'>) => mode === 'internet'
 
 /** Every way of looking that this machine's mode allows. */
 export function sourcesOf(
   where: Where,
   { addresses, counts }: Pick<DiscoverOptions, 'addresses'> & { readonly counts?: BrowseCounts },
+  timing: DhtTiming,
 ): readonly Source[] {
   const link = linkProviders(where, addresses, counts)
-  const near = asksDht(where) ? withDht(link, where, addresses) : [link]
+  const near = asksDht(where) ? withDht(link, where, addresses, timing) : [link]
   return [...near, ...where.providers.map(namedProvider), knownProvider(where)]
 }
 
@@ -45,6 +51,7 @@ export function sourcesOf(
  * Looks for providers in every way at once. The first answer starts a short settling time, so that a booted machine that
  * answers a moment later is known before the origin is taken.
  * @param onFound told of every candidate, and of every rejection with its reason, as they come
+ * @param known URLs of providers that were no good: where the DHT is asked, their answers alone do not end the search
  * @returns at least one candidate
  * @throws PlasmError `no-provider` (facts: `deadlineMs`, `rejected`)
  */
@@ -52,17 +59,22 @@ export async function discover(
   where: Where,
   onFound: Consider,
   options: DiscoverOptions = DISCOVERY,
+  known: ReadonlySet<string> = new Set(),
 ): Promise<readonly Candidate[]> {
-  const { addresses, dhtMs = 0, thorough = false } = options
+  const { addresses, dhtMs = 0, thorough = false, beyondMs = 0 } = options
   const deadlineMs = options.deadlineMs + (asksDht(where) ? dhtMs : 0)
-  const deadline = performance.now() + deadlineMs
+  const startedAt = performance.now()
+  const deadline = startedAt + deadlineMs
+  const isNew = ({ url }: { url: string }) => !asksDht(where) || !known.has(url)
   const table = createCandidateTable(onFound)
   const stop = new AbortController()
-  const searches = sourcesOf(where, options).map((look) => look(table.consider, stop.signal))
+  const timing = thorough || known.size > 0 ? DHT_AT_ONCE : DHT_TIMING
+  const searches = sourcesOf(where, options, timing).map((look) => look(table.consider, stop.signal))
   try {
     for (;;) {
       const now = performance.now()
-      const settled = settledAt(table.arrivals())
+      const found = table.arrivals()
+      const settled = settledAt(found.filter(isNew)) ?? (found.length > 0 ? startedAt + beyondMs : undefined)
       const enough = thorough && asksDht(where) ? deadline : settled
       if (settled !== undefined && now >= enough!) return table.candidates()
       if (settled === undefined && now >= deadline) throw noProvider(where, deadlineMs, table.rejections(), addresses())
@@ -84,7 +96,7 @@ export async function lookAround(
 ): Promise<CandidateTable> {
   const table = createCandidateTable(onFound)
   const stop = AbortSignal.timeout(milliseconds)
-  await Promise.all(sourcesOf(where, { addresses, counts }).map((look) => look(table.consider, stop)))
+  await Promise.all(sourcesOf(where, { addresses, counts }, DHT_AT_ONCE).map((look) => look(table.consider, stop)))
   return table
 }
 

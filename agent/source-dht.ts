@@ -11,15 +11,28 @@ import { judgeDocument, judgeValue } from './judge-dht.ts'
 import type { Consider, Source } from './source.ts'
 
 export interface DhtTiming {
-  /** What neighbours get to answer by mDNS first, from when there is an address: loading libp2p takes 67 MB and slows a small guest. */
+  /** What neighbours get to answer by mDNS first, from when there is an address: loading libp2p takes memory and slows a small guest. */
   readonly headStartMs: number
+  /** How much more where one has answered: asking it most likely ends the search. */
+  readonly answeredMs: number
   /** How long a provider may take to be connected to. */
   readonly connectMs: number
   /** Pause between looks, growing from the first to the last. */
   readonly pauseMs: { readonly first: number; readonly last: number }
 }
 
-export const DHT_TIMING: DhtTiming = { headStartMs: 500, connectMs: 2_000, pauseMs: { first: 100, last: 5_000 } }
+/** Where starting this program took long, so does hearing an answer. */
+const SLOWNESS_MS = performance.now()
+const HEAD_START = { least: 250, most: 1_500 }
+const headStartMs = Math.min(Math.max(SLOWNESS_MS / 4, HEAD_START.least), HEAD_START.most)
+
+/** Of a machine that boots. */
+export const DHT_TIMING: DhtTiming = {
+  ...{ headStartMs, answeredMs: 3_000 },
+  ...{ connectMs: 2_000, pauseMs: { first: 100, last: 5_000 } },
+}
+/** Where all are to be found that there are. */
+export const DHT_AT_ONCE: DhtTiming = { ...DHT_TIMING, headStartMs: 0, answeredMs: 0 }
 const ADDRESS_LOOK_MS = 50
 const JOINED_LOOK_MS = 20
 const VALUES_WAIT_MS = 1_000
@@ -41,6 +54,7 @@ export function withDht(
     const host = reach ?? URL.parse(url)?.hostname.replace(/^\[|\]$/g, '') ?? ''
     // No multiaddr of TCP carries the link of a link-local address.
     if (dhtPort !== undefined && isIP(host) !== 0 && !host.includes('%')) dht.neighbour(host, dhtPort)
+    if (!('reason' in found)) dht.answered()
   }
   const hearing: Source = (consider, signal) =>
     link((found) => {
@@ -54,6 +68,8 @@ export interface DhtSource {
   readonly look: Source
   /** A DHT node on this machine's link, of which mDNS tells (TXT `dht_port`): one more to join by. */
   neighbour(host: string, port: number): void
+  /** Somebody on this machine's link can be asked. */
+  answered(): void
 }
 
 /**
@@ -67,10 +83,12 @@ export function dhtProviders(
 ): DhtSource {
   const neighbours = new Map<string, BootstrapPeer>()
   let client: DhtClient | undefined
+  let answered = false
   const bootstrap = config.bootstrap.flatMap((text) => parseBootstrapPeer(text) ?? [])
 
   const look: Source = async (consider, signal) => {
     await headStart(addresses, timing.headStartMs, signal)
+    if (answered) await pauseFor(timing.answeredMs, signal)
     if (signal.aborted) return
     const { openDhtClient } = await loadDht()
     if (signal.aborted) return
@@ -89,6 +107,9 @@ export function dhtProviders(
       const peer: BootstrapPeer = { kind: 'address', host, port }
       if (neighbours.size < MAX_NEIGHBOURS) neighbours.set(`${host} ${port}`, peer)
       client?.join(peer)
+    },
+    answered() {
+      answered = true
     },
   }
 }

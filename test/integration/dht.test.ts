@@ -53,6 +53,22 @@ test('discovery takes what the DHT tells where mDNS is silent', async () => {
   )
 })
 
+test('who answers first ends the search, but not where it was no good: then those count whom the DHT names', async () => {
+  const look = async (environment: string) => {
+    const client = `env ${environment} ${node('discover-program.ts', '15000', '10.77.0.1:4001')}`
+    const { found } = (await besideProviders(PROVIDERS, client)) as { found: readonly Candidate[] }
+    return found.map(({ url, source }) => `${source} ${url}`).sort()
+  }
+  const named = `PROVIDER=${URLS[0]}`
+  assert.deepEqual(await look(named), [`static ${URLS[0]}`])
+  const beyond = await look(`${named} KNOWN=${URLS[0]}`)
+  assert.ok(beyond.includes(`static ${URLS[0]}`), `${beyond}`)
+  assert.ok(
+    beyond.some((one) => one === `dht ${URLS[1]}` || one === `dht ${URLS[2]}`),
+    `${beyond}`,
+  )
+})
+
 test('a machine that is ready is found in the DHT, by its own peer id, until its agent ends', async () => {
   const program = [process.execPath, fileURLToPath(new URL('../support/dht-agent-program.ts', import.meta.url))].join(
     ' ',

@@ -4,15 +4,16 @@ import { hostArch } from '../../service/arch.ts'
 
 /**
  * Runs discovery here and prints what it found as JSON: {found, told, error, milliseconds}. Arguments: deadline in ms; then, to look
- * in the DHT, too, whom to join by.
+ * in the DHT, too, whom to join by. PROVIDER names a provider; KNOWN one that was no good.
  */
 const [deadline, ...bootstrap] = process.argv.slice(2)
+const { PROVIDER, KNOWN } = process.env
 const told: (Candidate | RejectedCandidate)[] = []
 const startedAt = performance.now()
 const outcome = await discover(
   {
     mode: bootstrap.length > 0 ? 'internet' : 'local',
-    providers: [],
+    providers: PROVIDER ? [PROVIDER] : [],
     bootstrap,
     channel: 'stable',
     arch: hostArch(),
@@ -20,6 +21,7 @@ const outcome = await discover(
   },
   (candidate) => told.push(candidate),
   { ...DISCOVERY, deadlineMs: Number(deadline) },
+  new Set(KNOWN ? [KNOWN] : []),
 ).then(
   (found) => ({ found, error: null }),
   (error) => ({ found: [], error: error.code }),
