@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { access, readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { PlasmError } from '../service/errors.ts'
@@ -10,6 +11,8 @@ const INSIDE = fileURLToPath(new URL('./inside.ts', import.meta.url))
 
 /** Network, mount and process namespaces of the run's own; `--kill-child`: nothing in them outlives `unshare`. */
 const NAMESPACES = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
+
+const FORK_LOOK_MS = 20
 
 export interface InsideRun {
   /** The process to name to nsenter, in the caller's numbering; undefined when it is gone already. */
@@ -37,8 +40,19 @@ export async function runInside(spec: ChainSpec, onEvent: (event: ChainEvent) =>
   const lines = createInterface({ input: child.stdout })
   lines.on('line', (line) => onEvent(JSON.parse(line) as ChainEvent))
   const drained = new Promise<void>((resolve) => lines.once('close', resolve))
+  let isOver = false
+  void child.then(() => {
+    isOver = true
+  })
   return {
-    pid: () => firstChild(child.pid),
+    async pid() {
+      // It forks once it has made the namespaces.
+      for (;;) {
+        const pid = await firstChild(child.pid)
+        if (pid !== undefined || isOver) return pid
+        await sleep(FORK_LOOK_MS)
+      }
+    },
     giveUp: () => child.stdin.end(),
     ended: Promise.all([child, drained]).then(() => {}),
   }

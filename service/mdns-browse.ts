@@ -2,13 +2,14 @@ import type * as DnsPacket from 'dns-packet'
 import { encodeQuery, type Question } from './dns-query.ts'
 import { createInstanceTable, type InstanceTable, SERVICE, type ServiceInstance } from './dns-sd.ts'
 import { createMdnsSockets, type LinkPacket, MDNS_PORT } from './mdns-sockets.ts'
+import { hasGivenAddress } from './own-addresses.ts'
 import { ownLinks } from './own-links.ts'
 
 /** At once, then once more soon, then slower (RFC 6762, 5.2), counted from when an interface has its address; each twice as late at the end. */
 const QUERY_AT_MS = [0, 250, 1_000, 3_000, 6_000]
 const QUERY_AT_MOST_EVERY_MS = 3600_000
-/** DHCP brings addresses while we wait. */
-const INTERFACES_EVERY_MS = 50
+/** DHCP brings addresses while we wait; once they are there a look costs a slow guest more than it brings. */
+const INTERFACES_EVERY_MS = { without: 50, with: 500 }
 const EXPIRY_EVERY_MS = 500
 /** What is missing is asked for together, however fast packets come that lack something. */
 const ASK_AFTER_MS = 20
@@ -100,8 +101,12 @@ export async function browseLinks({
     const isWanted = (address: string) => own.has(address)
     sockets.follow(ownLinks().filter(({ ipv4, ipv6, linkLocal }) => [...ipv4, ...ipv6, ...linkLocal].some(isWanted)))
   }
-  follow()
-  const looking = setInterval(follow, INTERFACES_EVERY_MS)
+  let looking: NodeJS.Timeout | undefined
+  const followOn = () => {
+    follow()
+    looking = setTimeout(followOn, INTERFACES_EVERY_MS[hasGivenAddress(addresses()) ? 'with' : 'without'])
+  }
+  followOn()
   const expiring = setInterval(() => {
     tell()
     const due = table.due(performance.now())
@@ -111,7 +116,7 @@ export async function browseLinks({
     if (signal.aborted) resolve()
     signal.addEventListener('abort', () => resolve(), { once: true })
   })
-  clearInterval(looking)
+  clearTimeout(looking)
   clearInterval(expiring)
   for (const timer of timers) clearTimeout(timer)
   sockets.close()

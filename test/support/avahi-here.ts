@@ -8,6 +8,7 @@ const PROGRAMS = ['avahi-daemon', 'avahi-browse', 'dbus-daemon']
 const PACKAGES = [
   ...['avahi-daemon', 'avahi-utils', 'dbus-daemon'],
   ...['libavahi-core7', 'libavahi-common3', 'libavahi-client3', 'libdaemon0', 'libdbus-1-3', 'libexpat1', 'libcap2'],
+  ...['libapparmor1', 'libaudit1', 'libcap-ng0', 'libsystemd0'],
 ]
 
 /**

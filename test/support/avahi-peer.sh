@@ -7,14 +7,12 @@ set -e
 host=$1 port=$2
 shift 2
 mount -t tmpfs none /run
-mkdir -p /run/avahi-daemon /run/etc/avahi/services
-# Where avahi looks for services is built into it, and there need not be such a directory here.
-cp -a /etc/passwd /etc/group /etc/nsswitch.conf /run/etc/
+# Where avahi looks for services is built into it.
+"${0%/*}/avahi-etc.sh"
 {
   echo "<service-group><name>plasmd-$host</name><service><type>_phase-image._tcp</type><port>$port</port>"
   for pair; do echo "<txt-record>$pair</txt-record>"; done
   echo '</service></service-group>'
-} >/run/etc/avahi/services/plasmd.service
-mount --bind /run/etc /etc
+} >/etc/avahi/services/plasmd.service
 printf '[server]\nhost-name=%s\nenable-dbus=no\nuse-ipv4=yes\nuse-ipv6=yes\n[publish]\npublish-workstation=no\n' "$host" >/run/avahi.conf
 exec avahi-daemon -f /run/avahi.conf --no-drop-root --no-chroot --no-rlimits

@@ -16,7 +16,8 @@ ip link set near up
 ip link set far up
 [ -z "${AVAHI-}" ] || {
   mount -t tmpfs none /run
-  mkdir -p /run/dbus /run/avahi-daemon
+  "${0%/*}/avahi-etc.sh"
+  mkdir /run/dbus
   cat >/run/bus.conf <<CONF
 <busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow user="*"/><allow own="*"/><allow send_destination="*"/><allow send_type="signal"/>
@@ -24,8 +25,15 @@ ip link set far up
 CONF
   printf '[server]\nuse-ipv6=no\nallow-interfaces=near\n' >/run/avahi.conf
   dbus-daemon --config-file=/run/bus.conf --nofork --nopidfile >/run/bus.log 2>&1 &
-  until [ -S /run/dbus/system_bus_socket ]; do sleep 0.05; done
+  # One that has ended says why, and is not waited for.
+  wait_for() { # LOG PID COMMAND
+    until eval "$3"; do
+      kill -0 "$2" 2>/dev/null || { cat "$1" >&2; exit 1; }
+      sleep 0.05
+    done
+  }
+  wait_for /run/bus.log $! '[ -S /run/dbus/system_bus_socket ]'
   avahi-daemon -f /run/avahi.conf --no-drop-root --no-chroot --no-rlimits >/run/avahi.log 2>&1 &
-  until grep -q 'startup complete' /run/avahi.log; do sleep 0.05; done
+  wait_for /run/avahi.log $! "grep -q 'startup complete' /run/avahi.log"
 }
 sh -c "$1"
