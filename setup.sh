@@ -67,10 +67,15 @@ npm_packages() {
   stamp=node_modules/.lock-digest
   digest=$(sha256sum package-lock.json | cut -d' ' -f1)
   [ "$(cat "$stamp" 2>/dev/null)" != "$digest" ] || return 0
+  # Two at once, from two terminals, would take each other's files away.
+  exec 9<package-lock.json
+  ! command -v flock >/dev/null || flock 9
+  [ "$(cat "$stamp" 2>/dev/null)" != "$digest" ] || { exec 9<&-; return 0; }
   say "installing npm packages"
   # Some packages ask for a newer Node than Debian's, which only installs them: the pinned one runs them. Errors are printed.
-  npm ci --no-audit --no-fund --loglevel=error >&2
+  npm ci --no-audit --no-fund --loglevel=error >&2 9<&- || { say "npm failed; run this again once what it says is mended"; exit 69; }
   echo "$digest" >"$stamp"
+  exec 9<&-
 }
 
 pinned_node() {

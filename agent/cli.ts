@@ -50,7 +50,7 @@ export async function plasmAgent(argv: readonly string[]): Promise<number> {
   let exit: number = EXIT.ok
   const program = readableHelp(new Command('plasm-agent'))
     .description('Boots this machine from the network, and makes it a provider for the next.')
-    .version(versionLine('plasm-agent'), '--version')
+    .version(versionLine('plasm-agent'))
     .addHelpText('after', OVERVIEW)
     .exitOverride()
   for (const add of COMMANDS) {

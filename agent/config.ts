@@ -122,7 +122,7 @@ function oneOf<const T extends string>(parameter: string, allowed: readonly T[],
   if (found) return found
   throw new PlasmError('config-invalid', `${parameter}=${value} is not one of ${allowed.join(', ')}`, {
     facts: { parameter, value },
-    hint: `set ${parameter} on the kernel command line to one of ${allowed.join(', ')}`,
+    hint: `set ${parameter} on the kernel command line, or its like in /etc/plasm/agent.toml, to one of ${allowed.join(', ')}`,
   })
 }
 

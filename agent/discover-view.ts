@@ -5,12 +5,15 @@ const GREEN = '\x1b[32m'
 const RED = '\x1b[31m'
 const RESET = '\x1b[0m'
 const INDENT = '    '
+const NOBODY =
+  'start a provider on this link, let UDP 5353 pass, or name one with phase.provider=; plasm-agent doctor looks at this machine'
 
 /** Two or three lines for each provider: where and what it is, what becomes of it, and what it claims. */
 export function discoveredLines({ channel, arch, mode, providers }: Survey, colour: boolean): readonly string[] {
   const usable = providers.filter(({ verified }) => verified !== null).length
   const count = `${providers.length} provider${providers.length === 1 ? '' : 's'} of ${channel}/${arch}, ${usable} to boot from (phase.mode=${mode})`
-  return [count, ...providers.flatMap((provider) => linesOf(provider, colour))]
+  const advice = usable > 0 ? [] : [NOBODY]
+  return [count, ...providers.flatMap((provider) => linesOf(provider, colour)), ...advice]
 }
 
 function linesOf(provider: Discovered, colour: boolean): readonly string[] {

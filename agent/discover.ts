@@ -76,7 +76,10 @@ export async function discover(
       const found = table.arrivals()
       const settled = settledAt(found.filter(isNew)) ?? (found.length > 0 ? startedAt + beyondMs : undefined)
       const enough = thorough && asksDht(where) ? deadline : settled
-      if (settled !== undefined && now >= enough!) return table.candidates()
+      if (settled !== undefined && now >= enough!) {
+        tellSilent(where, table)
+        return table.candidates()
+      }
       if (settled === undefined && now >= deadline) throw noProvider(where, deadlineMs, table.rejections(), addresses())
       await sleep(TICK_MS)
     }
@@ -97,7 +100,16 @@ export async function lookAround(
   const table = createCandidateTable(onFound)
   const stop = AbortSignal.timeout(milliseconds)
   await Promise.all(sourcesOf(where, { addresses, counts }, DHT_AT_ONCE).map((look) => look(table.consider, stop)))
+  tellSilent(where, table)
   return table
+}
+
+/** Somebody has named them, and should not have to wonder. */
+function tellSilent({ providers }: Where, table: CandidateTable): void {
+  const found = new Set(table.candidates().map(({ url }) => url))
+  for (const url of providers.filter((url) => !found.has(url))) {
+    table.consider({ url, source: 'static', name: null, generation: null, reason: 'nothing has answered there' })
+  }
 }
 
 function noProvider(

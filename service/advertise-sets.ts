@@ -46,15 +46,15 @@ export function advertiseSets(options: AdvertisedRoot): Pick<Advertisement, 'sto
     }
     for (const [key, ad] of wanted) {
       if (stopped || running.has(key)) continue
-      const onRenamed = (name: string) =>
+      let { name } = ad
+      const onRenamed = (other: string) => {
+        name = other
         options.log.warn({ name, wanted: ad.name }, 'somebody else on the link has this name: renamed')
+      }
       const advertisement = await advertise({ ...ad, txt: { ...ad.txt, load: String(load) }, onRenamed })
       if (stopped) return advertisement.stop()
       running.set(key, advertisement)
-      options.log.info(
-        { name: ad.name, channel: ad.channel, arch: ad.arch, version: ad.version },
-        'advertising by mDNS',
-      )
+      options.log.info({ name, channel: ad.channel, arch: ad.arch, version: ad.version }, 'advertising by mDNS')
     }
   }
   const tellLoad = () => {

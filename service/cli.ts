@@ -96,11 +96,20 @@ function program(done: (code: number) => void): Command {
       asArgument(parseBootstrap),
     )
     .option('-v, --verbose', 'log every request', false)
-    .action(async (options) => done(await (await import('./serve-command.ts')).serveCommand(options)))
+    .action(async (options, command: Command) => {
+      const given = (name: string) => command.getOptionValueSource(name) === 'cli'
+      if (!options.dht && (given('bootstrap') || given('dhtPort'))) {
+        command.error('error: --no-dht leaves nothing for --bootstrap and --dht-port to do')
+      }
+      if (options.dht && options.port !== 0 && options.port === options.dhtPort) {
+        command.error(`error: --port and --dht-port are both ${options.port}: each needs a port of its own`)
+      }
+      done(await (await import('./serve-command.ts')).serveCommand(options))
+    })
   const provider = plasmd.command('provider').description('ask providers what they are and what they have')
   for (const [name, about] of [
     ['status', 'health and counters of one provider'],
-    ['list', 'the boot sets that a provider has; without --addr, every provider on the link'],
+    ['list', 'the boot sets of one provider; without --addr, what every provider on the link advertises by mDNS'],
   ] as const) {
     provider
       .command(name)

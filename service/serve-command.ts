@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import { pino } from 'pino'
 import { EXIT } from './errors.ts'
 import { type ProviderOptions, startProvider } from './provider.ts'
+import { servedSets } from './status.ts'
 import { tellSystemd } from './systemd-notify.ts'
 
 /** `plasmd serve`: until SIGTERM or SIGINT; a second signal cuts what still runs. */
@@ -16,6 +18,10 @@ export async function serveCommand(options: Omit<ProviderOptions, 'log'> & { ver
     })
   }
   const provider = await startProvider({ ...options, log })
+  if ((await servedSets(options.artifacts)).length === 0) {
+    const hint = `sets lie in ${join(options.artifacts, '<channel>/<arch>')}, each with its kernel, and are served as soon as they are there`
+    log.warn({ artifacts: options.artifacts, hint }, 'there is no boot set to serve yet')
+  }
   tellSystemd('--ready')
   await asked
   signals.addEventListener('signal', () => void provider.stop())

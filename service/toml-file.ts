@@ -14,7 +14,8 @@ export async function readToml<Schema extends v.GenericSchema>(
 ): Promise<v.InferOutput<Schema> | undefined> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
-    throw invalid(file, error.message, { cause: error })
+    const problem = error.code === 'EISDIR' ? 'is a directory; name the file in it' : error.message
+    throw invalid(file, problem, { cause: error })
   })
   if (text === undefined) return undefined
   const parsed = v.safeParse(schema, parseToml(file, text))

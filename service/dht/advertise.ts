@@ -15,6 +15,8 @@ const RETRY_FIRST_MS = 1_000
 const RETRY_LAST_MS = 60_000
 /** What still runs at a stop is cut then. */
 const STOP_WITHIN_MS = 1_500
+/** A bootstrap peer that is there has answered by then, in an emulated machine, too. */
+const ALONE_AFTER_MS = 15_000
 /** How old an answer to those who ask may be. */
 const ANSWER_AGAIN_AFTER_MS = 1_000
 
@@ -56,6 +58,7 @@ export function advertiseByDht(options: DhtAdvertised): DhtAdvertisement {
     const { libp2p, port } = node
     const { log, provided, timing = PUBLISH_TIMING } = options
     log.info({ port, peerId: libp2p.peerId.toString(), bootstrap: options.bootstrap.length }, 'taking part in the DHT')
+    tellIfAlone(node, options, stop.signal)
     const [told, load] = [notMoreOften(provided), notMoreOften(options.load)]
     await answerProvider(libp2p, async (place) => {
       const arch = place && canonicalArch(place.archName)
@@ -86,6 +89,19 @@ export function advertiseByDht(options: DhtAdvertised): DhtAdvertisement {
       await Promise.race([node?.stop(), sleep(STOP_WITHIN_MS, undefined, { ref: false })])
     },
   }
+}
+
+/** Peers that are tried for ever, and never answer, look like ones that are merely quiet. */
+function tellIfAlone({ libp2p }: DhtNode, { bootstrap, log }: DhtAdvertised, signal: AbortSignal): void {
+  const look = () => {
+    if (signal.aborted || bootstrap.length === 0 || libp2p.getConnections().length > 0) return
+    const hint = 'see that plasmd serves there, and that its TCP port (4001 unless it says otherwise) can be reached'
+    log.warn(
+      { bootstrap, hint },
+      `no node of the DHT answers yet, ${ALONE_AFTER_MS / 1000} s after the start; trying on`,
+    )
+  }
+  setTimeout(look, ALONE_AFTER_MS).unref()
 }
 
 /** @returns undefined where it was asked to stop before */
@@ -119,12 +135,15 @@ function notMoreOften<T>(find: () => Promise<T>): () => Promise<T> {
 }
 
 function cannotListen({ host, port }: DhtListen, cause: Error): PlasmError {
-  return new PlasmError('dht-cannot-listen', `the DHT cannot listen on ${host}, TCP port ${port}: ${cause.message}`, {
+  return new PlasmError('dht-cannot-listen', `the DHT cannot listen on ${host}, TCP port ${port}: ${briefly(cause)}`, {
     facts: { bind: host, port },
     hint: `end what listens there (\`ss -ltnp sport = :${port}\` names it), choose another port (--dht-port, dht_port in agent.toml), or do without (--no-dht)`,
     cause,
   })
 }
+
+/** libp2p's message has advice for programmers, and the stack of each address. */
+const briefly = ({ message }: Error): string => /\bE[A-Z]{3,}\b/.exec(message)?.[0] ?? message.split('\n', 1)[0]!
 
 function wantedOf({ channel, arch, urls }: ProviderDocument): ReadonlyArray<{ key: Uint8Array; url: string }> {
   const known = canonicalArch(arch)

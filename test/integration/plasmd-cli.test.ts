@@ -47,6 +47,8 @@ const WRONG: ReadonlyArray<[args: readonly string[], code: number, says: RegExp]
   [['serve', '--channel', '../x'], 2, /channel/],
   [['serve', '--dht-port', '-1'], 2, /port/],
   [['serve', '--bootstrap', '192.0.2.1'], 2, /192\.0\.2\.1.*no bootstrap peer/],
+  [['serve', '--dht-port', '8080'], 2, /--port and --dht-port are both 8080/],
+  [['serve', '--no-dht', '--bootstrap', '192.0.2.1:4001'], 2, /--no-dht leaves nothing/],
   [['serve', 'surplus'], 2, /too many arguments/],
   [['frobnicate'], 2, /unknown command/],
   [['manifest', 'generate', '/nonexistent/stable/arm64'], 78, /artifacts-missing/],

@@ -19,7 +19,8 @@ test("everybody in reach is asked and judged: one to boot from, one that is old,
     startProvider(strange, { status: { machine: 'plasm-rogue', generation: 5 } }),
   ])
   t.after(() => Promise.all(providers.map((provider) => provider.close())))
-  const machine = await makeMachine(`phase.provider=${providers.map(({ url }) => url).join(',')}`)
+  const nobody = 'http://127.0.0.1:9'
+  const machine = await makeMachine(`phase.provider=${[...providers.map(({ url }) => url), nobody].join(',')}`)
   t.after(machine.remove)
   const trustFile = join(machine.directory, 'trust/policy.toml')
   await writePolicy(trustFile, [key])
@@ -38,7 +39,9 @@ test("everybody in reach is asked and judged: one to boot from, one that is old,
   assert.match(by.get('plasm-older')!.verdict, /^rejected: .*\[manifest-stale\]/)
   assert.match(by.get('plasm-rogue')!.verdict, /^rejected: .*\[signature-refused\]/)
   assert.equal(by.get('plasm-rogue')!.claims.generation, 5)
+  const silent = found.providers.find(({ url }) => url === nobody)
+  assert.equal(silent?.verdict, 'rejected: nothing has answered there')
   const text = discoveredLines(found, false).join('\n')
-  assert.match(text, /^3 providers of stable\/\S+, 1 to boot from/)
+  assert.match(text, /^4 providers of stable\/\S+, 1 to boot from/)
   assert.match(text, /plasm-newer {2}by static/)
 })
