@@ -23,8 +23,8 @@ export interface DhtTiming {
 
 /** Where starting this program took long, so does hearing an answer. */
 const SLOWNESS_MS = performance.now()
-const HEAD_START = { least: 250, most: 1_500 }
-const headStartMs = Math.min(Math.max(SLOWNESS_MS / 4, HEAD_START.least), HEAD_START.most)
+const HEAD_START = { least: 250, most: 2_500 }
+const headStartMs = Math.min(Math.max(SLOWNESS_MS / 2, HEAD_START.least), HEAD_START.most)
 
 /** Of a machine that boots. */
 export const DHT_TIMING: DhtTiming = {
