@@ -21,8 +21,10 @@ export function createCandidateTable(onFound: Consider): CandidateTable {
     consider(candidate) {
       const { url } = candidate
       if ('reason' in candidate) {
-        // One that said goodbye is no candidate any more; what somebody else says of the same place does not count.
-        if (found.get(url)?.source === candidate.source) found.delete(url)
+        // A place that is good for something stays so, whatever else is said of it: it may serve another architecture, too.
+        const isWithdrawn = candidate.withdrawn && found.get(url)?.source === candidate.source
+        if (found.has(url) && !isWithdrawn) return
+        found.delete(url)
         if (rejected.get(url) === candidate.reason) return
         rejected.set(url, candidate.reason)
         onFound(candidate)

@@ -33,6 +33,8 @@ export type Place = Pick<Candidate, 'url' | 'reach'>
 /** A place that discovery found and will not ask, with the reason in words. */
 export interface RejectedCandidate extends Candidate {
   readonly reason: string
+  /** It was a candidate before, and whoever told of it takes that back: it said goodbye, or nobody listens there any more. */
+  readonly withdrawn?: true
 }
 
 /**

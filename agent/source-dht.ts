@@ -190,7 +190,8 @@ async function tryFirst(
     const problem = 'reason' in place ? place.reason : await connectProblem(place.url, timing.connectMs, signal)
     await after
     if (signal.aborted) return
-    consider(problem === undefined ? place : { ...place, reason: problem })
+    if ('reason' in place) consider(place)
+    else consider(problem === undefined ? place : { ...place, reason: problem, withdrawn: true })
     if (problem === undefined) return
   }
 }

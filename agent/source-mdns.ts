@@ -2,7 +2,7 @@ import { uptime } from 'node:os'
 import type { ServiceInstance } from '../service/dns-sd.ts'
 import { type BrowseCounts, browseLinks } from '../service/mdns-browse.ts'
 import { hasGivenAddress } from '../service/own-addresses.ts'
-import type { Candidate } from './candidate.ts'
+import type { Candidate, RejectedCandidate } from './candidate.ts'
 import type { AgentConfig } from './config.ts'
 import { judgeInstance } from './judge-instance.ts'
 import type { Source } from './source.ts'
@@ -31,7 +31,12 @@ export function linkProviders(
   return async (consider, signal) => {
     const present = new Map<string, { readonly instance: ServiceInstance; readonly at: number }>()
     const waiting = new Set<string>()
-    const told = new Map<string, Candidate>()
+    const told = new Map<string, Candidate | RejectedCandidate>()
+    const takeBack = (last: Candidate | RejectedCandidate, reason: string) => {
+      consider(withdrawn(last, reason))
+      // Two may tell of one place, and one of them be a liar.
+      for (const other of told.values()) if (!('reason' in other) && other.url === last.url) consider(other)
+    }
     const judge = (label: string) => {
       const known = present.get(label)
       if (!known) return
@@ -42,8 +47,10 @@ export function linkProviders(
         : process.uptime() < GIVEN_WITHIN_SECONDS && uptime() < YOUNG_SECONDS
       if (judged.reach !== undefined && !('reason' in judged) && early) return void waiting.add(label)
       waiting.delete(label)
+      const before = told.get(label)
       told.set(label, judged)
-      consider(judged)
+      if ('reason' in judged && before) takeBack(before, judged.reason)
+      else consider(judged)
     }
     const looking = setInterval(() => [...waiting].forEach(judge), LOOK_AGAIN_EVERY_MS)
     await browseLinks({
@@ -55,11 +62,16 @@ export function linkProviders(
       onGone(instance, why) {
         const last = told.get(instance.label)
         for (const those of [present, waiting, told]) those.delete(instance.label)
-        if (last) consider({ ...last, reason: why })
+        if (last) takeBack(last, why)
       },
       signal,
       ...(counts ? { counts } : {}),
     })
     clearInterval(looking)
   }
+}
+
+/** Where an advertisement was no candidate before, there is nothing to take back. */
+function withdrawn(before: Candidate | RejectedCandidate, reason: string): RejectedCandidate {
+  return 'reason' in before ? { ...before, reason } : { ...before, reason, withdrawn: true }
 }

@@ -47,3 +47,18 @@ test('rejects another channel and this machine itself, each with its reason', as
     ]),
   )
 })
+
+test('a provider that serves other channels or architectures, too, is found by the one that it has for this machine', async () => {
+  const ours = advertise('plasm-aaaaaa', 8080, 'stable', 'generation=0')
+  const other = advertise('plasm-aaaaab', 8080, 'testing', 'generation=0')
+  for (const [first, last] of [
+    [ours, other],
+    [other, ours],
+  ]) {
+    const { found, error } = await discoverBeside(
+      `sh -c '${first} >/dev/null & exec ${last}'`,
+      `sleep 1; ${node('discover-program.ts', '3000')}`,
+    )
+    assert.deepEqual([error, found.map(({ url }: Record<string, string>) => url)], [null, ['http://10.77.0.1:8080']])
+  }
+})

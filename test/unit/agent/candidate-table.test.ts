@@ -42,3 +42,15 @@ test('a rejection is told once for each reason, and makes no candidate', () => {
   assert.equal(candidates().length, 0)
   assert.deepEqual([...rejections()], [[url, 'two']])
 })
+
+test('a place that is good for something stays so whatever else is said of it, until whoever told of it takes that back', () => {
+  const { consider, candidates, rejections } = table()
+  const advertised = { url, source: 'mdns', name: 'a', generation: 0 } as const
+  consider({ ...advertised, reason: 'it serves arm64, not x86_64' })
+  consider(advertised)
+  consider({ ...advertised, reason: 'it serves arm64, not x86_64' })
+  consider({ ...advertised, source: 'dht', reason: 'nobody listens there', withdrawn: true })
+  assert.deepEqual([candidates().length, rejections().size], [1, 0])
+  consider({ ...advertised, reason: 'it said goodbye', withdrawn: true })
+  assert.deepEqual([candidates().length, [...rejections()]], [0, [[url, 'it said goodbye']]])
+})
