@@ -76,7 +76,10 @@ test('providers that are dead, silent, or answer nonsense hold up nobody and are
     PROVIDERS.map(([, reason]) => reason),
   )
   const first = Math.min(...told.map(({ at }) => at))
-  const slow = told.filter((one) => 'reason' in one && /within 3 s/.test(one.reason))
+  // Of the first look: a busy machine looks again for what it has not heard of, and then asks them again.
+  const slow = [...new Map(told.toReversed().map((one) => [one.url, one])).values()].filter(
+    (one) => 'reason' in one && /within 3 s/.test(one.reason),
+  )
   const good = accepted(told)[0]!
   t.diagnostic(
     `the good one came after ${Math.round(good.at)} ms, the slow ones after ${slow.map(({ at }) => Math.round(at))}`,
