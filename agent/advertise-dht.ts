@@ -5,6 +5,7 @@ import { loadDht } from '../service/dht/load.ts'
 import { providerDocument } from '../service/dht/provider-document.ts'
 import { asPlasmError } from '../service/errors.ts'
 import type { NodeKey } from '../service/node-key.ts'
+import { hostInUrl } from '../service/url-host.ts'
 import type { AgentConfig } from './config.ts'
 import type { Served } from './served.ts'
 
@@ -35,9 +36,7 @@ export function advertiseInDht(service: DhtService): { stop(): Promise<void> } {
     const { channel, arch, version, sequence } = manifest
     const set = { channel, arch, version, sequence, manifest_digest: digest }
     // A link-local address with its link is no part of a URL, and means nothing beyond the link.
-    const urls = address.includes('%')
-      ? []
-      : [`http://${address.includes(':') ? `[${address}]` : address}:${config.port}`]
+    const urls = address.includes('%') ? [] : [`http://${hostInUrl(address)}:${config.port}`]
     return [providerDocument(set, { urls, machine, generation, peerId: key.peerId })]
   }
   const start = async () => {

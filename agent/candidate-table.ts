@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { isOnOwnLink } from '../service/own-links.ts'
+import { hostAndPort } from '../service/url-host.ts'
 import type { Candidate } from './candidate.ts'
 import type { Consider } from './source.ts'
 
@@ -58,6 +59,6 @@ function learn(before: Candidate, candidate: Candidate): Candidate {
 
 /** Undefined where a name says nothing about it. */
 function isOnLink({ url }: Candidate): boolean | undefined {
-  const host = new URL(url).hostname.replace(/^\[|\]$/g, '')
+  const { host } = hostAndPort(new URL(url))
   return isIP(host) === 0 ? undefined : isOnOwnLink(host)
 }

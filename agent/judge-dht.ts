@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { type Arch, canonicalArch } from '../service/arch.ts'
 import type { ProviderDocument } from '../service/dht/provider-document.ts'
 import { type ReadRecord, readValueRecord } from '../service/dht/value-record.ts'
+import { hostAndPort } from '../service/url-host.ts'
 import { addressProblem, type Candidate, type RejectedCandidate } from './candidate.ts'
 
 interface Place {
@@ -60,7 +61,7 @@ function problemIn({ urls, channel, arch, peerId: calls }: ProviderDocument, pee
 const candidateAt = (url: string): Candidate => ({ url, source: 'dht', name: null, generation: null })
 
 function judged(candidate: Candidate, own: ReadonlySet<string>): Candidate | RejectedCandidate {
-  const { host, port } = placeIn(candidate.url)
+  const { host, port } = hostAndPort(new URL(candidate.url))
   const reason = isIP(host) === 0 ? `${host} is a name, and no address` : hostProblem(host, port, own)
   return reason === undefined ? candidate : { ...candidate, reason }
 }
@@ -76,9 +77,4 @@ function hostProblem(host: string, port: number, own: ReadonlySet<string>): stri
 }
 
 const isAt = ({ url }: Candidate, host: string | undefined) =>
-  host !== undefined && URL.canParse(url) && placeIn(url).host === host
-
-function placeIn(url: string): { readonly host: string; readonly port: number } {
-  const { hostname, port } = new URL(url)
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) }
-}
+  host !== undefined && URL.canParse(url) && hostAndPort(new URL(url)).host === host

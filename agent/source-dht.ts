@@ -1,12 +1,14 @@
-import { connect, isIP } from 'node:net'
+import { isIP } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type BootstrapPeer, parseBootstrapPeer } from '../service/dht/bootstrap-peer.ts'
 import type { DhtClient, FoundPeer } from '../service/dht/client.ts'
 import { recordKeys } from '../service/dht/keys.ts'
 import { loadDht } from '../service/dht/load.ts'
 import { hasGivenAddress } from '../service/own-addresses.ts'
+import { hostAndPort } from '../service/url-host.ts'
 import type { Candidate, RejectedCandidate } from './candidate.ts'
 import type { AgentConfig } from './config.ts'
+import { connectProblem } from './connect-problem.ts'
 import { judgeDocument, judgeValue } from './judge-dht.ts'
 import type { Consider, Source } from './source.ts'
 
@@ -51,7 +53,7 @@ export function withDht(
   const dht = dhtProviders(config, addresses, timing)
   const hear = (found: Candidate | RejectedCandidate) => {
     const { url, reach, dhtPort } = found
-    const host = reach ?? URL.parse(url)?.hostname.replace(/^\[|\]$/g, '') ?? ''
+    const host = reach ?? (URL.canParse(url) ? hostAndPort(new URL(url)).host : '')
     // No multiaddr of TCP carries the link of a link-local address.
     if (dhtPort !== undefined && isIP(host) !== 0 && !host.includes('%')) dht.neighbour(host, dhtPort)
     if (!('reason' in found)) dht.answered()
@@ -194,23 +196,6 @@ async function tryFirst(
     else consider(problem === undefined ? place : { ...place, reason: problem, withdrawn: true })
     if (problem === undefined) return
   }
-}
-
-/** Why nothing can be connected to at a URL, or undefined. */
-function connectProblem(url: string, within: number, signal: AbortSignal): Promise<string | undefined> {
-  const { hostname, port } = new URL(url)
-  const host = hostname.replace(/^\[|\]$/g, '')
-  return new Promise((resolve) => {
-    const socket = connect({ host, port: Number(port || 80), signal })
-    const timer = setTimeout(() => end(`it does not answer within ${within / 1000} s`), within)
-    const end = (problem?: string) => {
-      clearTimeout(timer)
-      socket.destroy()
-      resolve(problem)
-    }
-    socket.once('connect', () => end())
-    socket.once('error', ({ message }) => end(`nobody listens there: ${message}`))
-  })
 }
 
 async function headStart(

@@ -1,4 +1,5 @@
 import { isOnOwnLink } from '../service/own-links.ts'
+import { hostAndPort } from '../service/url-host.ts'
 import type { AgentConfig } from './config.ts'
 import { readRecord } from './record-file.ts'
 import type { Source } from './source.ts'
@@ -14,7 +15,7 @@ export function knownProvider({ storeRoot, mode }: Pick<AgentConfig, 'storeRoot'
     const provider = (await readRecord(storeRoot))?.provider
     const url = provider && URL.parse(provider.url)
     if (!provider || url?.protocol !== 'http:') return
-    const mayBeAsked = () => mode === 'internet' || isOnOwnLink(url.hostname.replace(/^\[|\]$/g, ''))
+    const mayBeAsked = () => mode === 'internet' || isOnOwnLink(hostAndPort(url).host)
     const { name, generation } = provider
     await whenItListens(provider.url, mayBeAsked, signal, () => {
       consider({ url: provider.url, source: 'known', name, generation })

@@ -1,5 +1,5 @@
-import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { connectProblem } from './connect-problem.ts'
 import type { Source } from './source.ts'
 
 const RETRY_MS = 200
@@ -27,22 +27,7 @@ export async function whenItListens(
   listening: () => void,
 ): Promise<void> {
   while (!signal.aborted) {
-    if (mayBeAsked() && (await listens(url, signal))) return listening()
+    if (mayBeAsked() && (await connectProblem(url, CONNECT_WITHIN_MS, signal)) === undefined) return listening()
     await sleep(RETRY_MS, undefined, { signal }).catch(() => {})
   }
-}
-
-function listens(url: string, signal: AbortSignal): Promise<boolean> {
-  const { hostname, port } = new URL(url)
-  const host = hostname.replace(/^\[|\]$/g, '')
-  return new Promise((resolve) => {
-    const socket = connect({ host, port: Number(port || 80), timeout: CONNECT_WITHIN_MS, signal })
-    const end = (answer: boolean) => {
-      socket.destroy()
-      resolve(answer)
-    }
-    socket.once('connect', () => end(true))
-    socket.once('timeout', () => end(false))
-    socket.once('error', () => end(false))
-  })
 }

@@ -7,6 +7,7 @@ import { asPlasmError } from './errors.ts'
 import type { NodeKey } from './node-key.ts'
 import { ownAddresses } from './own-addresses.ts'
 import { providerIdentity, servedSets } from './status.ts'
+import { hostInUrl } from './url-host.ts'
 
 export interface DhtAdvertisedRoot {
   readonly root: string
@@ -61,9 +62,9 @@ export function advertiseSetsByDht(options: DhtAdvertisedRoot): Pick<DhtAdvertis
 
 /** Base URLs by which others reach what listens on an address: on all of this machine where it is any. */
 function urlsOf(bind: string, port: number): readonly string[] {
-  if (bind !== '0.0.0.0' && bind !== '::') return [`http://${bind.includes(':') ? `[${bind}]` : bind}:${port}`]
+  if (bind !== '0.0.0.0' && bind !== '::') return [`http://${hostInUrl(bind)}:${port}`]
   const usable = [...ownAddresses()].filter(
     (address) => !address.includes('%') && (bind === '::' || !address.includes(':')),
   )
-  return usable.map((address) => `http://${address.includes(':') ? `[${address}]` : address}:${port}`)
+  return usable.map((address) => `http://${hostInUrl(address)}:${port}`)
 }

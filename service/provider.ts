@@ -17,6 +17,7 @@ import { printable } from './printable.ts'
 import { providerKey } from './provider-key.ts'
 import type { Site } from './site.ts'
 import { createTransferSlots } from './transfers.ts'
+import { hostInUrl } from './url-host.ts'
 
 /** A connection on which nothing moves for so long is cut; a slow one that moves is not. */
 const IDLE_MS = 60_000
@@ -182,5 +183,5 @@ async function close(server: Server, graceMs: number): Promise<void> {
 
 function urlHost(bind: string): string {
   if (bind === '0.0.0.0' || bind === '::') return '127.0.0.1'
-  return bind.includes(':') ? `[${bind}]` : bind
+  return hostInUrl(bind)
 }
