@@ -67,13 +67,10 @@ function judged(candidate: Candidate, own: ReadonlySet<string>): Candidate | Rej
 }
 
 function hostProblem(host: string, port: number, own: ReadonlySet<string>): string | undefined {
-  if (isIP(host) === 4) return addressProblem(host, port, own)
   // WHATWG's URL writes an IPv6 address in its shortest form, and one that holds an IPv4 address in hexadecimal.
   if (host === '::' || host === '::1' || /^::(ffff:)?[0-9a-f]{1,4}:[0-9a-f]{1,4}$/.test(host))
     return `${host} is no address of another machine`
-  if (/^ff/.test(host)) return `${host} is a multicast address`
-  if (/^fe[89ab]/.test(host)) return `${host} is a link-local address, and its link is not known`
-  return addressProblem('192.0.2.1', port, own)
+  return addressProblem(host, port, own)
 }
 
 const isAt = ({ url }: Candidate, host: string | undefined) =>

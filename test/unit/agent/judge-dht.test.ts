@@ -5,7 +5,7 @@ import type { ProviderDocument } from '../../../service/dht/provider-document.ts
 import { makeValueRecord } from '../../../service/dht/value-record.ts'
 
 const PLACE = { channel: 'stable', arch: 'arm64' } as const
-const OWN = new Set(['192.0.2.9'])
+const OWN = new Set(['192.0.2.9', '2001:db8::9'])
 const judge = (value: string) => judgeValue(Buffer.from(value, 'latin1'), PLACE, OWN)
 
 const READ: ReadonlyArray<[value: string, url: string]> = [
@@ -48,6 +48,7 @@ const REFUSED: ReadonlyArray<[value: string, reason: RegExp]> = [
   ['http://224.0.0.1/', /multicast/],
   ['http://255.255.255.255/', /reserved or broadcast/],
   ['http://192.0.2.9:8080/', /is this machine itself/],
+  ['http://[2001:db8::9]:8080/', /is this machine itself/],
   ['http://[::1]:8080/', /no address of another machine/],
   ['http://[::ffff:127.0.0.1]/', /no address of another machine/],
   ['http://[ff02::1]/', /multicast/],
