@@ -49,7 +49,7 @@ export type AgentEvent =
       readonly provider?: string
     }
   | {
-      /** The fetch stage has an IPv4 address. */
+      /** Somebody has given the fetch stage's machine an address. */
       readonly type: 'network-up'
       readonly addresses: readonly string[]
       /** Seconds since this kernel started: when DHCP answered, where that is written down, else when the agent saw it. */

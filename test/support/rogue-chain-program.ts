@@ -1,19 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { cp, rm, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { bystanderPlace, PROVIDER_PORT } from '../../host-harness/addresses.ts'
 import { type Bystander, chain } from '../../host-harness/chain.ts'
 import type { ChainSpec } from '../../host-harness/chain-spec.ts'
-import { makeKeyFiles } from '../../service/key-file.ts'
+import { PLASMD, signedByAStranger } from './stranger-set.ts'
 
 /**
  * usage: rogue-chain-program.ts SPEC_JSON, as root of fresh namespaces. A chain with a rogue beside it, which advertises itself
  * as a booted machine and serves the published set, signed by a key of its own. Prints the chain's events, JSON lines; with `keep` in
  * the spec the machines stay up until standard input ends.
  */
-const PLASMD = fileURLToPath(new URL('../../service/plasmd.ts', import.meta.url))
 
 /** What becomes preferred, were its advertisement believed. */
 const CLAIMED_GENERATION = 7
@@ -30,14 +28,9 @@ if (import.meta.main) {
   process.exit(0)
 }
 
-/** The published set, every artifact the same, signed by a key that no image here trusts. */
+/** Signed by a stranger, and with claims that would make it preferred. */
 async function lyingSet(spec: ChainSpec): Promise<string> {
-  const directory = join(spec.runDir, 'bad')
-  await cp(spec.publishedDir, directory, { recursive: true })
-  const set = join(directory, spec.channel, spec.arch)
-  await rm(join(set, 'manifest.dsse.json'))
-  const { privateFile } = await makeKeyFiles(spec.runDir, 'stranger')
-  await execa(process.execPath, [PLASMD, 'manifest', 'sign', set, '--key', privateFile])
+  const directory = await signedByAStranger(spec)
   const claims = { machine: `plasm-${randomUUID().slice(0, 6)}`, generation: CLAIMED_GENERATION }
   await writeFile(join(directory, '.provider.json'), `${JSON.stringify(claims)}\n`)
   return directory

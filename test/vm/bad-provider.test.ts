@@ -8,13 +8,12 @@ import { execa } from 'execa'
 import { type ChainSpec, readPublishedSet } from '../../host-harness/chain-spec.ts'
 import { prepare } from '../../host-harness/prepare.ts'
 import { createRunDir } from '../../host-harness/run-dir.ts'
-import { makeKeyFiles } from '../../service/key-file.ts'
 import { BESIDE, type Seen, type Task } from '../support/bad-provider-program.ts'
 import { consoleTails } from '../support/console-tail.ts'
 import { namespacesHere } from '../support/in-namespaces.ts'
+import { signedByAStranger } from '../support/stranger-set.ts'
 
 const PROGRAM = fileURLToPath(new URL('../support/bad-provider-program.ts', import.meta.url))
-const PLASMD = fileURLToPath(new URL('../../service/plasmd.ts', import.meta.url))
 /** Above the program's own deadlines, two of 180 s under emulation. */
 const RUN_WITHIN_MS = 7 * 60_000
 const ORIGIN_URL = 'http://192.168.77.2:8080'
@@ -37,17 +36,6 @@ async function damagedCopy(spec: ChainSpec): Promise<{ directory: string; chunk:
     await file.close()
   }
   return { directory, chunk: Math.floor(position / chunks!.size) }
-}
-
-/** A copy of a published release, every artifact the same, signed by a key that no image here trusts. @returns where */
-async function signedByAStranger(spec: ChainSpec): Promise<string> {
-  const directory = join(spec.runDir, 'bad')
-  await cp(spec.publishedDir, directory, { recursive: true })
-  const set = join(directory, spec.channel, spec.arch)
-  await rm(join(set, 'manifest.dsse.json'))
-  const { privateFile } = await makeKeyFiles(spec.runDir, 'stranger')
-  await execa(process.execPath, [PLASMD, 'manifest', 'sign', set, '--key', privateFile])
-  return directory
 }
 
 /** Runs the program in namespaces that the kernel ends with it, with `unshare`, or with this process. */
