@@ -55,6 +55,7 @@ export async function startGuest(
       kernel: join(spec.mediaDir, 'kernel'),
       initramfs: join(spec.mediaDir, 'initramfs'),
       commandLine: guestCommandLine({
+        accel,
         arch: spec.arch,
         channel: spec.channel,
         runId,

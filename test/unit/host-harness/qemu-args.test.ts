@@ -70,11 +70,18 @@ test('a guest is told its run, its token and where to report, and no provider', 
     reportUrl: 'http://192.168.77.1:1/report',
     discovery: ['phase.mode=local'],
   }
-  const words = guestCommandLine({ ...given, arch: 'arm64' }).split(' ')
+  const words = guestCommandLine({ ...given, arch: 'arm64', accel: 'tcg' }).split(' ')
   for (const word of ['console=ttyAMA0', 'phase.mode=local', 'plasm.run=run-1', 'plasm.token=abc', 'panic=-1']) {
     assert.ok(words.includes(word), word)
   }
   assert.ok(!words.some((word) => word.startsWith('phase.provider')))
+  assert.ok(words.includes('mitigations=off'))
+  const onHardware = guestCommandLine({ ...given, arch: 'arm64', accel: 'kvm' }).split(' ')
+  assert.deepEqual(
+    onHardware,
+    words.filter((word) => word !== 'mitigations=off'),
+    'the kernel of a machine that does speculate is left to choose',
+  )
 })
 
 test('disks are virtio, in their order, and may be read-only', () => {
