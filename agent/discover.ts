@@ -18,14 +18,16 @@ export interface DiscoverOptions {
   readonly dhtMs?: number
   /** Where the DHT is asked, wait for all that it knows, whoever has answered on the link. */
   readonly thorough?: boolean
-  /** The same where nobody is found but those whom the caller knows. */
+  /** How long to look for others where nobody is found but those whom the caller knows, and the DHT is asked. */
   readonly beyondMs?: number
+  /** The same where it is not: a neighbour that answers at once must not keep this machine from one that takes a second. */
+  readonly othersMs?: number
   /** The addresses whose links are browsed. */
   readonly addresses: () => ReadonlySet<string>
 }
 
 export const DISCOVERY: DiscoverOptions = {
-  ...{ deadlineMs: 10_000, dhtMs: 20_000, beyondMs: 15_000 },
+  ...{ deadlineMs: 10_000, dhtMs: 20_000, beyondMs: 15_000, othersMs: 3_000 },
   addresses: ownAddresses,
 }
 const TICK_MS = 25
@@ -35,6 +37,10 @@ export type Where = Pick<AgentConfig, 'providers' | 'bootstrap' | 'channel' | 'a
 
 /** What asks beyond the link is in use in that mode alone (INTEROP: kernel command line). */
 export const asksDht = ({ mode }: Pick<Where, 'mode'>) => mode === 'internet'
+
+/** Milliseconds for which the search goes on where nobody is found but those whom the caller knows; 0: it does not. */
+export const othersWithin = (where: Pick<Where, 'mode'>, { beyondMs = 0, othersMs = 0 }: DiscoverOptions): number =>
+  asksDht(where) ? beyondMs : othersMs
 
 /** Every way of looking that this machine's mode allows. */
 export function sourcesOf(
@@ -51,7 +57,7 @@ export function sourcesOf(
  * Looks for providers in every way at once. The first answer starts a short settling time, so that a booted machine that
  * answers a moment later is known before the origin is taken.
  * @param onFound told of every candidate, and of every rejection with its reason, as they come
- * @param known URLs of providers that were no good: where the DHT is asked, their answers alone do not end the search
+ * @param known URLs of providers that were no good: their answers alone do not end the search
  * @returns at least one candidate
  * @throws PlasmError `no-provider` (facts: `deadlineMs`, `rejected`)
  */
@@ -61,11 +67,11 @@ export async function discover(
   options: DiscoverOptions = DISCOVERY,
   known: ReadonlySet<string> = new Set(),
 ): Promise<readonly Candidate[]> {
-  const { addresses, dhtMs = 0, thorough = false, beyondMs = 0 } = options
+  const { addresses, dhtMs = 0, thorough = false } = options
   const deadlineMs = options.deadlineMs + (asksDht(where) ? dhtMs : 0)
   const startedAt = performance.now()
   const deadline = startedAt + deadlineMs
-  const isNew = ({ url }: { url: string }) => !asksDht(where) || !known.has(url)
+  const isNew = ({ url }: { url: string }) => !known.has(url)
   const table = createCandidateTable(onFound)
   const stop = new AbortController()
   const timing = thorough || known.size > 0 ? DHT_AT_ONCE : DHT_TIMING
@@ -74,7 +80,8 @@ export async function discover(
     for (;;) {
       const now = performance.now()
       const found = table.arrivals()
-      const settled = settledAt(found.filter(isNew)) ?? (found.length > 0 ? startedAt + beyondMs : undefined)
+      const settled =
+        settledAt(found.filter(isNew)) ?? (found.length > 0 ? startedAt + othersWithin(where, options) : undefined)
       const enough = thorough && asksDht(where) ? deadline : settled
       if (settled !== undefined && now >= enough!) {
         tellSilent(where, table)

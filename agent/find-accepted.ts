@@ -3,7 +3,7 @@ import { bootFromCache } from './boot-from-cache.ts'
 import type { Attempts } from './boot-parts.ts'
 import type { Candidate, RejectedCandidate } from './candidate.ts'
 import type { CandidateLog } from './candidate-log.ts'
-import { asksDht, discover } from './discover.ts'
+import { DISCOVERY, discover, othersWithin } from './discover.ts'
 import { createManifestAsker, type ManifestAsker } from './fetch-manifests.ts'
 import { readSeen } from './freshness-file.ts'
 import type { Choice } from './rank.ts'
@@ -12,15 +12,17 @@ import { onlyAccepted, onlyAnswered } from './sift.ts'
 import { STATE_DIRECTORY } from './state-directory.ts'
 
 /**
- * Providers whose manifests this machine accepts. Where it asks beyond its link, those nearby of whom none is any good do not end the
- * search: it looks once more, for others. Whoever finds nobody boots from its own disk, if it holds a set.
+ * Providers whose manifests this machine accepts. Those who answer first and of whom none is any good do not end the search: it looks
+ * once more, for others. Whoever finds nobody boots from its own disk, if it holds a set.
  * @throws what the last look failed with
  */
 export async function findAccepted(attempts: Attempts, log: CandidateLog): Promise<readonly Choice[]> {
   const known = new Set(attempts.failures.keys())
+  const { config, parts } = attempts
   try {
     return await look(attempts, log, known).catch((thrown) => {
-      if (!asksDht(attempts.config) || asPlasmError(thrown).code === 'no-provider') throw thrown
+      if (othersWithin(config, parts.discovery ?? DISCOVERY) === 0 || asPlasmError(thrown).code === 'no-provider')
+        throw thrown
       for (const { url } of log.verdicts()) known.add(url)
       return look(attempts, log, known)
     })

@@ -1,8 +1,6 @@
-import { execFileSync } from 'node:child_process'
-import { createSocket } from 'node:dgram'
-import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { announcement, MALFORMED, type Told } from './mdns-packets.ts'
+import { createSpeaker } from './mdns-speaker.ts'
 
 /**
  * A neighbour that speaks mDNS by none of its rules: sends what it is told to, again and again, until it is killed. Argument: a
@@ -20,24 +18,7 @@ export interface Speech {
 }
 
 const { packets, every } = JSON.parse(process.argv[2]!) as Speech
-const sockets = new Map<string, ReturnType<typeof createSocket>>()
-
-async function socketOf(address: string) {
-  const known = sockets.get(address)
-  if (known) return known
-  if (address !== '10.77.0.1') execFileSync('ip', ['address', 'add', `${address}/24`, 'dev', 'far'])
-  const socket = createSocket({ type: 'udp4', reuseAddr: true }).bind(5353, address)
-  await once(socket, 'listening')
-  socket.setMulticastInterface(address)
-  socket.setMulticastTTL(255)
-  sockets.set(address, socket)
-  return socket
-}
-
-async function send(packet: Buffer, from = '10.77.0.1'): Promise<void> {
-  const socket = await socketOf(from)
-  await new Promise<void>((sent) => socket.send(packet, 5353, '224.0.0.251', () => sent()))
-}
+const { send } = createSpeaker()
 
 console.log('speaking')
 for (;;) {
