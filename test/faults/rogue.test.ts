@@ -61,3 +61,17 @@ for (const [how, afterMs] of [
     assertRogueNamed(booted, kernel)
   })
 }
+
+test('a poisoned value in the DHT is found first: its place is rejected with the reason, and the honest provider booted from', async (t) => {
+  const { trustFile, honest, rogue, kernel } = await twoProviders(t)
+  const cmdline = "'phase.mode=internet phase.bootstrap=/ip4/10.77.0.1/tcp/4001'"
+  const booted = await onLinkPair<Booted>(
+    node('poisoned-dht-program.ts', honest, rogue),
+    node('boot-program.ts', trustFile, cmdline),
+    {},
+    WITHIN_MS,
+  )
+  assertRogueNamed(booted, kernel)
+  const sources = booted.events.flatMap((event) => (event.type === 'candidate' ? [event.source] : []))
+  assert.deepEqual([...new Set(sources)], ['dht'])
+})

@@ -2,7 +2,7 @@ import type { KadDHT } from '@libp2p/kad-dht'
 import { Libp2pRecord } from '@libp2p/record'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { hostArch } from '../../service/arch.ts'
-import { parseBootstrapPeer } from '../../service/dht/bootstrap-peer.ts'
+import { DHT_PORT, parseBootstrapPeer } from '../../service/dht/bootstrap-peer.ts'
 import { recordKey } from '../../service/dht/keys.ts'
 import { createDhtNode, type DhtNode } from '../../service/dht/node.ts'
 import { providerKey } from '../../service/dht/provider-keys.ts'
@@ -12,6 +12,8 @@ import { makeNodeKey } from '../../service/node-key.ts'
 
 /** A node of the DHT that means no good. */
 export interface DhtLiar {
+  /** It is that first node itself, whom everybody else joins by. */
+  readonly first?: true
   /** Given to whoever asks for a value, latin1. */
   readonly value?: string
   /**
@@ -33,11 +35,11 @@ const key = recordKey('stable', hostArch())
 const { signal } = new AbortController()
 
 /** Joins the DHT whose first node is 10.77.0.1:4001, and lies. */
-export async function lie({ value, provider }: DhtLiar): Promise<void> {
+export async function lie({ value, provider, first }: DhtLiar): Promise<void> {
   const node = await createDhtNode({
     key: makeNodeKey(),
-    listen: { host: '10.77.0.1', port: 0 },
-    bootstrap: [BOOTSTRAP],
+    listen: { host: '10.77.0.1', port: first ? DHT_PORT : 0 },
+    bootstrap: first ? [] : [BOOTSTRAP],
     signal,
   })
   const { dht } = node.libp2p.services
@@ -50,7 +52,7 @@ export async function lie({ value, provider }: DhtLiar): Promise<void> {
     })
   }
   if (provider === 'silent') await node.libp2p.handle(PROVIDER_PROTOCOL, () => {})
-  while (dht.routingTable.size === 0) await new Promise((resolve) => setTimeout(resolve, 50))
+  while (!first && dht.routingTable.size === 0) await new Promise((resolve) => setTimeout(resolve, 50))
   if (provider !== undefined) await provide(node, provider)
 }
 
