@@ -3,16 +3,19 @@ import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { hostArch } from '../../service/arch.ts'
 import { startProvider } from '../../service/provider.ts'
 import { lie } from './dht-liars.ts'
 
 /**
  * A DHT whose first node gives a poisoned value to whoever asks: it leads to a rogue, and is the only one until the rogue has been
- * asked for its manifest. Only then an honest plasmd joins. Until killed. Arguments: what the honest one and the rogue serve. Prints a
+ * asked for its manifest. Some time after that an honest plasmd joins. Until killed. Arguments: what the honest one and the rogue serve. Prints a
  * line when the rogue is there.
  */
 const [honest, rogue] = process.argv.slice(2) as [string, string]
+/** More than the first answer is waited past (agent/candidate.ts, SETTLING). */
+const LATER_MS = 1_500
 const ROGUE = '10.77.0.66'
 
 execFileSync('ip', ['address', 'add', `${ROGUE}/24`, 'dev', 'far'])
@@ -25,6 +28,7 @@ await once(server, 'listening')
 await lie({ first: true, value: `http://${ROGUE}:8080/stable/${hostArch()}/manifest.json` })
 console.log('lying')
 await once(server, 'request')
+await sleep(LATER_MS)
 await startProvider({
   ...{ artifacts: honest, bind: '10.77.0.1' },
   ...{ dht: true, dhtPort: 4002, bootstrap: ['10.77.0.1:4001'] },
