@@ -8,15 +8,22 @@ const INDENT = '    '
 const NOBODY =
   'start a provider on this link, let UDP 5353 pass, or name one with phase.provider=; plasm-agent doctor looks at this machine'
 
-/** Two or three lines for each provider: where and what it is, what becomes of it, and what it claims. */
+/** Two lines or more for each provider: where and what it is, what becomes of it, and what it claims. */
 export function discoveredLines({ channel, arch, mode, providers }: Survey, colour: boolean): readonly string[] {
   const usable = providers.filter(({ verified }) => verified !== null).length
   const count = `${providers.length} provider${providers.length === 1 ? '' : 's'} of ${channel}/${arch}, ${usable} to boot from (phase.mode=${mode})`
   const advice = usable > 0 ? [] : [NOBODY]
-  return [count, ...providers.flatMap((provider) => linesOf(provider, colour)), ...advice]
+  const lines = providers.flatMap((provider) => linesOf(provider, samePeer(provider, providers), colour))
+  return [count, ...lines, ...advice]
 }
 
-function linesOf(provider: Discovered, colour: boolean): readonly string[] {
+/** URLs of the others with its key: one machine at two addresses, or two that have one key, or a liar. */
+function samePeer({ url, claims }: Discovered, providers: Survey['providers']): readonly string[] {
+  if (claims.peerId === null) return []
+  return providers.filter((other) => other.url !== url && other.claims.peerId === claims.peerId).map(({ url }) => url)
+}
+
+function linesOf(provider: Discovered, twins: readonly string[], colour: boolean): readonly string[] {
   const { url, source, name, onLink, latencyMs, verified, verdict } = provider
   const place = onLink === null ? '' : onLink ? ', on this link' : ', behind a router'
   const latency = latencyMs === null ? '' : `, manifest in ${latencyMs} ms`
@@ -31,6 +38,7 @@ function linesOf(provider: Discovered, colour: boolean): readonly string[] {
     `${INDENT}${paint(printable(verdict))}`,
     ...(has === undefined ? [] : [has]),
     ...(claims === '' ? [] : [`${INDENT}says: ${printable(claims)}`]),
+    ...(twins.length === 0 ? [] : [`${INDENT}says that it is the same peer as ${printable(twins.join(', '))}`]),
   ]
 }
 

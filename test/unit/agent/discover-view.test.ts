@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { discoveredLines } from '../../../agent/discover-view.ts'
+import type { Discovered } from '../../../agent/survey.ts'
+
+const claims = { generation: 1, sequence: 7, version: '1.2.3', load: 0, set: null }
+const found = (url: string, peerId: string | null): Discovered => ({
+  ...{ url, source: 'mdns', name: 'plasm-a', onLink: true, latencyMs: 3, verdict: 'first' },
+  claims: { ...claims, peerId },
+  verified: { sequence: 7, manifestDigest: `sha256:${'0'.repeat(64)}` },
+})
+const linesOf = (...providers: Discovered[]) => {
+  const mdns = { answers: 1, malformed: 0, offLink: 0, turnedAway: 0 }
+  return discoveredLines({ at: '', channel: 'stable', arch: 'arm64', mode: 'local', providers, mdns }, false)
+}
+
+test('where several say that they are one peer, each one names the others', () => {
+  const same = linesOf(found('http://a', 'P'), found('http://b', 'P'), found('http://c', 'Q')).filter((line) =>
+    line.includes('same peer'),
+  )
+  assert.deepEqual(same, [
+    '    says that it is the same peer as http://b',
+    '    says that it is the same peer as http://a',
+  ])
+  assert.doesNotMatch(linesOf(found('http://a', null), found('http://b', null)).join(), /same peer/)
+})
