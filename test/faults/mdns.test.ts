@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { hostArch } from '../../service/arch.ts'
+import { ownLabel } from '../../service/host-label.ts'
 import type { Browsed } from '../support/browse-program.ts'
 import { node, onLinkPair } from '../support/link-pair.ts'
 import { MALFORMED } from '../support/mdns-packets.ts'
 import type { Speech } from '../support/mdns-peer-program.ts'
+import { makeRoot, putSet } from '../support/plasmd.ts'
+import { PLASMD } from '../support/plasmd-process.ts'
 
 /**
  * Neighbours that speak mDNS by none of its rules. Whatever they send, the provider beside them is found (10.77.0.9), nothing that a person
@@ -127,4 +133,28 @@ test('of two machines with one name the later one takes another, and its host na
     rejected(browsed)[0] ?? '',
     /^http:\/\/plasm-aaaaaa-2\.local:8081: fe80::\S+%near is this machine itself$/,
   )
+})
+
+test('of two plasmd with one name the later one says so, and is found under another, from another machine too', async (t) => {
+  const root = await makeRoot(t)
+  await putSet(join(root, 'stable', hostArch()), { kernel: 10, initramfs: 10 })
+  const log = join(root, 'log')
+  const serve = (port: number) => `${node(PLASMD)} serve -a ${root} --no-dht -p ${port}`
+  const found = await onLinkPair<ReadonlyArray<{ url: string; name: string }>>(
+    `sh -c 'echo later; sleep 5; exec ${serve(8081)} 2>${log}'`,
+    `sleep 1; ${serve(8080)} >&2 & first=$!; sleep 10; ${node(PLASMD)} provider list --json; kill $first`,
+  )
+  const name = `plasmd-${ownLabel()}`
+  assert.deepEqual(
+    found.map(({ url, name }) => [url, name]),
+    [
+      ['http://10.77.0.1:8081', `${name} (2)`],
+      ['http://10.77.0.2:8080', name],
+    ],
+  )
+  const lines = (await readFile(log, 'utf8')).trim().split('\n')
+  const told = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+  const renamed = told.find(({ msg }) => msg === 'somebody else on the link has this name: renamed')
+  assert.deepEqual([renamed?.name, renamed?.wanted], [`${name} (2)`, name])
+  assert.equal(told.find(({ msg }) => msg === 'advertising by mDNS')?.name, `${name} (2)`)
 })
