@@ -50,6 +50,7 @@ export async function advertiseSet(
   { set, record }: Served,
   { port, ipv6, dhtPort }: Offered,
   stop: AbortSignal,
+  loadEveryMs = LOAD_EVERY_MS,
 ): Promise<Advertised> {
   const address = await awaitAddress(link.address, ipv6, stop)
   const { machine, generation, peerId } = record
@@ -70,7 +71,8 @@ export async function advertiseSet(
     txt: { ...txt, load: '0' },
     ipv6,
   })
-  const endLoad = followLoad(port, (load) => advertisement.update?.({ ...txt, load: String(load) }))
+  const tell = (load: number) => advertisement.update?.({ ...txt, load: String(load) })
+  const endLoad = followLoad(port, loadEveryMs, tell)
   return {
     address,
     stop() {
@@ -81,7 +83,7 @@ export async function advertiseSet(
 }
 
 /** Asks plasmd now and then how busy it is, and tells what has changed. @returns ends it */
-function followLoad(port: number, tell: (load: number) => void): () => void {
+function followLoad(port: number, everyMs: number, tell: (load: number) => void): () => void {
   let told = 0
   let ended = false
   const timer = setInterval(async () => {
@@ -89,7 +91,7 @@ function followLoad(port: number, tell: (load: number) => void): () => void {
     if (ended || load === undefined || load === told) return
     told = load
     tell(load)
-  }, LOAD_EVERY_MS)
+  }, everyMs)
   timer.unref()
   return () => {
     ended = true

@@ -7,10 +7,14 @@ import { ownLabel, uniqueHostLabel } from './host-label.ts'
 import { identityTxt } from './identity-txt.ts'
 import { providerIdentity, type ServedSet, servedSets } from './status.ts'
 
-/** Transfers begin and end all the time: what is told of them is an order of magnitude, and each change a packet to everybody. */
-const LOAD_EVERY_MS = 30_000
-/** Sets are published and interfaces come up while a provider runs; browsers need not know at once. */
-const LOOK_EVERY_MS = 5000
+export interface AdvertiseTiming {
+  /** Sets are published and interfaces come up while a provider runs; browsers need not know at once. */
+  readonly lookMs: number
+  /** Transfers begin and end all the time: what is told of them is an order of magnitude, and each change a packet to everybody. */
+  readonly loadMs: number
+}
+
+export const ADVERTISE_TIMING: AdvertiseTiming = { lookMs: 5_000, loadMs: 30_000 }
 /** What is only being probed for was never announced: it needs no goodbye, so nobody waits for it for long. */
 const STOP_WITHIN_MS = 1500
 
@@ -26,10 +30,12 @@ export interface AdvertisedRoot {
   /** TCP port of this machine's DHT node, where it has one. */
   readonly dhtPort?: number
   readonly log: Pick<Logger, 'info' | 'warn'>
+  readonly timing?: AdvertiseTiming
 }
 
 /** Keeps one advertisement per channel and arch, with what each serves at the moment. mDNS that fails is logged and tried again. */
 export function advertiseSets(options: AdvertisedRoot): Pick<Advertisement, 'stop'> {
+  const { lookMs, loadMs } = options.timing ?? ADVERTISE_TIMING
   const running = new Map<string, Advertisement>()
   let load = 0
   let loadToldAt = 0
@@ -59,7 +65,7 @@ export function advertiseSets(options: AdvertisedRoot): Pick<Advertisement, 'sto
   }
   const tellLoad = () => {
     const now = options.load()
-    if (now === load || performance.now() - loadToldAt < LOAD_EVERY_MS) return
+    if (now === load || performance.now() - loadToldAt < loadMs) return
     load = now
     loadToldAt = performance.now()
     for (const [key, advertisement] of running) {
@@ -73,7 +79,7 @@ export function advertiseSets(options: AdvertisedRoot): Pick<Advertisement, 'sto
         options.log.warn({ code, hint }, message)
       })
       if (!stopped) tellLoad()
-      await sleep(LOOK_EVERY_MS, undefined, { signal: wake.signal }).catch(() => {})
+      await sleep(lookMs, undefined, { signal: wake.signal }).catch(() => {})
     }
   }
   const looking = keepLooking()

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { hostArch } from '../../service/arch.ts'
+import { makeRoot, putSet } from '../support/plasmd.ts'
 
 const run = promisify(execFile)
 const support = (name: string) => fileURLToPath(new URL(`../support/${name}`, import.meta.url))
@@ -62,3 +65,17 @@ test('a provider that serves other channels or architectures, too, is found by t
     assert.deepEqual([error, found.map(({ url }: Record<string, string>) => url)], [null, ['http://10.77.0.1:8080']])
   }
 })
+
+for (const by of ['plasmd', 'agent']) {
+  test(`how many transfers run is told anew, and whoever browses learns it: ${by}`, async (t) => {
+    const root = await makeRoot(t)
+    // More than the sockets between the two hold.
+    await putSet(join(root, 'stable', hostArch()), { kernel: 32 * 2 ** 20, initramfs: 1 })
+    const { told } = await discoverBeside(node('load-program.ts', by, root), node('browse-program.ts', '10000'))
+    const loads = told.map(({ load }: { load: number }) => load)
+    assert.deepEqual(
+      loads.filter((load: number, index: number) => load !== loads[index - 1]),
+      [0, 1, 0],
+    )
+  })
+}
