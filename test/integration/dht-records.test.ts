@@ -2,11 +2,14 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Candidate, RejectedCandidate } from '../../agent/candidate.ts'
+import { DHT_AT_ONCE, dhtProviders } from '../../agent/source-dht.ts'
 import type { BootstrapPeer } from '../../service/dht/bootstrap-peer.ts'
-import { recordKey, recordKeys } from '../../service/dht/keys.ts'
+import { recordKey } from '../../service/dht/keys.ts'
 import { advertiseByDht, openDhtClient } from '../../service/dht/libp2p.ts'
 import { createDhtNode } from '../../service/dht/node.ts'
 import type { ProviderDocument } from '../../service/dht/provider-document.ts'
+import { makeValueRecord } from '../../service/dht/value-record.ts'
 import { makeNodeKey } from '../../service/node-key.ts'
 import { until } from '../support/serve-machine.ts'
 
@@ -67,35 +70,65 @@ async function network(t: TestContext) {
   return { keeper, client, values, peers }
 }
 
-test('a provider is found under both names of its arch, as a value and as a provider, by an address on loopback', async (t) => {
-  const { keeper, values, peers, client } = await network(t)
-  const { key } = await provider(t, { bootstrap: [at(keeper.port!)] })
-  const names = recordKeys('stable', 'arm64')
-  assert.deepEqual(
-    names.map(({ archName }) => archName),
-    ['arm64', 'aarch64'],
-  )
-  for (const { archName, bytes } of names) {
-    const [value] = await until(`a value for ${archName}`, async () => {
-      const found = await values(bytes)
-      return found.length > 0 && found
-    })
-    const { created_at, ...rest } = value
-    assert.ok(Math.abs(Date.parse(created_at) - Date.now()) < 30_000)
-    assert.deepEqual(rest, {
-      channel: 'stable',
-      arch: archName,
-      manifest_url: `http://192.0.2.7:8080/stable/${archName}/manifest.json`,
-      http_addr: '192.0.2.7:8080',
-      manifest_version: 1,
-      ttl_secs: 3600,
-    })
-    await until(`a provider for ${archName}`, async () => (await peers(bytes)).includes(key.peerId))
-    const [peer] = await Array.fromAsync(client.providers(bytes))
-    const { document: said, host } = await peer!.ask()
-    assert.deepEqual([said.sequence, said.load, host], [3, 2, HOST])
+for (const [arch, other] of [
+  ['arm64', 'aarch64'],
+  ['x86_64', 'amd64'],
+] as const) {
+  test(`a provider of ${arch} is found as ${other}, too, as a value and as a provider, by an address on loopback`, async (t) => {
+    const { keeper, values, peers, client } = await network(t)
+    const { key } = await provider(t, { bootstrap: [at(keeper.port!)], provided: () => [document({ arch })] })
+    for (const archName of [arch, other]) {
+      const bytes = recordKey('stable', archName)
+      assert.equal(Buffer.from(bytes).toString(), `/phase/stable/${archName}/manifest`)
+      const [value] = await until(`a value for ${archName}`, async () => {
+        const found = await values(bytes)
+        return found.length > 0 && found
+      })
+      const { created_at, ...rest } = value
+      assert.ok(Math.abs(Date.parse(created_at) - Date.now()) < 30_000)
+      assert.deepEqual(rest, {
+        channel: 'stable',
+        arch: archName,
+        manifest_url: `http://192.0.2.7:8080/stable/${archName}/manifest.json`,
+        http_addr: '192.0.2.7:8080',
+        manifest_version: 1,
+        ttl_secs: 3600,
+      })
+      await until(`a provider for ${archName}`, async () => (await peers(bytes)).includes(key.peerId))
+      const [peer] = await Array.fromAsync(client.providers(bytes))
+      const { document: said, host } = await peer!.ask()
+      assert.deepEqual([said.sequence, said.load, host], [3, 2, HOST])
+    }
+    assert.deepEqual(await values(recordKey('testing', arch)), [], 'nobody provides that')
+  })
+}
+
+test('who puts a value under one name of an arch only is found by it, whatever the other one is', async (t) => {
+  const { keeper } = await network(t)
+  const put = async (archName: string, port: number) => {
+    const value = makeValueRecord({ channel: 'stable', archName, url: `http://${HOST}:${port}` })
+    for await (const _ of keeper.libp2p.services.dht.put(recordKey('stable', archName), value));
   }
-  assert.deepEqual(await values(recordKey('testing', 'arm64')), [], 'nobody provides that')
+  await put('amd64', 1)
+  await put('aarch64', 2)
+  for (const [arch, port] of [
+    ['x86_64', 1],
+    ['arm64', 2],
+  ] as const) {
+    const stop = new AbortController()
+    const where = { channel: 'stable', arch, bootstrap: [`${HOST}:${keeper.port}`] }
+    const { look } = dhtProviders(where, () => new Set(['192.0.2.9']), DHT_AT_ONCE)
+    const found = Promise.withResolvers<Candidate | RejectedCandidate>()
+    const looking = look(found.resolve, stop.signal)
+    const { url, ...rest } = await found.promise
+    stop.abort()
+    await looking
+    // A place on loopback is none for others: it is found, and nobody connects to it.
+    assert.deepEqual(
+      ['reason' in rest && rest.reason, url],
+      [`${HOST} is a loopback address`, `http://${HOST}:${port}`],
+    )
+  }
 })
 
 test('records are put again and again, until what is provided is withdrawn; then whom a record still leads there is told', async (t) => {
