@@ -118,10 +118,9 @@ test('who puts a value under one name of an arch only is found by it, whatever t
     const stop = new AbortController()
     const where = { channel: 'stable', arch, bootstrap: [`${HOST}:${keeper.port}`] }
     const { look } = dhtProviders(where, () => new Set(['192.0.2.9']), DHT_AT_ONCE)
-    const found = Promise.withResolvers<Candidate | RejectedCandidate>()
-    const looking = look(found.resolve, stop.signal)
-    const { url, ...rest } = await found.promise
-    stop.abort()
+    const told: (Candidate | RejectedCandidate)[] = []
+    const looking = look((found) => told.push(found), stop.signal)
+    const { url, ...rest } = await until(`a value for ${arch}`, async () => told[0], 5_000).finally(() => stop.abort())
     await looking
     // A place on loopback is none for others: it is found, and nobody connects to it.
     assert.deepEqual(
