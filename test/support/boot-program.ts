@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { boot } from '../../agent/boot.ts'
 import { DISCOVERY } from '../../agent/discover.ts'
 import type { AgentEvent } from '../../agent/events.ts'
@@ -8,7 +10,7 @@ import { makeMachine } from './boot-machine.ts'
 
 /**
  * The fetch stage on the links that are there, until it kexecs into something, which fails here, or ends. Prints {@link Booted} as
- * JSON. Arguments: policy.toml, the kernel command line.
+ * JSON. Arguments: policy.toml, the kernel command line, the root of a store that an earlier boot left.
  */
 export interface Booted {
   readonly events: readonly AgentEvent[]
@@ -18,8 +20,11 @@ export interface Booted {
   readonly why: readonly string[]
 }
 
-const [trustFile, cmdline] = process.argv.slice(2) as [string, string]
+const [trustFile, cmdline, storeRoot] = process.argv.slice(2) as [string, string, string?]
 const machine = await makeMachine(cmdline)
+if (storeRoot !== undefined) {
+  await writeFile(join(machine.directory, 'agent.toml'), `store_root = ${JSON.stringify(storeRoot)}\n`)
+}
 const stop = new AbortController()
 const ended = boot({ ...machine.parts, trustFile, discovery: DISCOVERY, signal: stop.signal })
 // What failed is written down, for `why`, before this is told.

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { Candidate } from '../../../agent/candidate.ts'
+import type { Candidate, RejectedCandidate } from '../../../agent/candidate.ts'
 import type { PhaseMode } from '../../../agent/config.ts'
 import { recordFile } from '../../../agent/record-file.ts'
 import { knownProvider } from '../../../agent/source-known.ts'
@@ -26,13 +26,20 @@ test('the provider of the boot before is asked again: beyond the own links only 
   }
   await writeFile(recordFile(storeRoot), JSON.stringify(record))
   const foundIn = async (mode: PhaseMode) => {
-    const found: Candidate[] = []
+    const found: (Candidate | RejectedCandidate)[] = []
     const stop = AbortSignal.timeout(150)
     await knownProvider({ storeRoot, mode })((candidate) => found.push(candidate), stop)
     return found
   }
-  assert.deepEqual(await foundIn('internet'), [{ url, source: 'known', name: 'plasm-1', generation: 1 }])
+  const known = { url, source: 'known', name: 'plasm-1', generation: 1 }
+  assert.deepEqual(await foundIn('internet'), [known])
   // Loopback is on nobody's link.
-  assert.deepEqual(await foundIn('local'), [])
+  const reason = 'it is on no link of this machine, and phase.mode=local asks nobody beyond'
+  assert.deepEqual(await foundIn('local'), [{ ...known, reason }])
   assert.deepEqual(await foundIn('private'), [])
+  server.close()
+  await once(server, 'close')
+  const [dead] = await foundIn('internet')
+  assert.ok(dead && 'reason' in dead)
+  assert.match(dead.reason, /^nobody listens there: .*ECONNREFUSED/)
 })
