@@ -76,8 +76,10 @@ test('a provider that answers 404 is rejected by name, and the other one is take
   const right = await startProvider(makeSet())
   const machine = await makeMachine(`phase.provider=${wrong.url},${right.url}`)
   await startBoot(t, machine, [wrong, right]).event(({ type }) => type === 'kexec')
-  const verdict = machine.events.find((event) => event.type === 'candidate' && event.verdict === 'rejected')
-  assert.ok(verdict?.type === 'candidate' && verdict.url === wrong.url && verdict.reason?.includes('404'))
+  const verdict = machine.events.find(
+    (event) => event.type === 'candidate' && event.verdict === 'rejected' && event.url === wrong.url,
+  )
+  assert.ok(verdict?.type === 'candidate' && verdict.reason?.includes('404'))
 })
 
 test('a kernel that refuses kexec is told of before anything is fetched', async (t) => {

@@ -107,9 +107,8 @@ test('of an honest provider and a liar, the honest one is booted from and the li
   const honest = await startProvider(signSet(set, ada))
   const machine = await machineFor(`${liar.url},${honest.url}`)
   await startBoot(t, machine, [liar, honest]).event(({ type }) => type === 'kexec')
-  const [first] = rejected(machine)
-  assert.equal(first?.url, liar.url)
-  assert.match(first?.reason ?? '', /no trusted key made it.*\[signature-refused\]/)
+  const refused = rejected(machine).find(({ url }) => url === liar.url)
+  assert.match(refused?.reason ?? '', /no trusted key made it.*\[signature-refused\]/)
   assert.equal(liar.artifactBytes(), 0)
 })
 
@@ -130,8 +129,8 @@ test('a stale mirror is skipped and said so, whatever it claims of itself', asyn
   const machine = await machineFor(`${stale.url},${fresh.url}`)
   await startBoot(t, machine, [stale, fresh]).event(({ type }) => type === 'kexec')
   await carries(machine, newest)
-  const [first] = rejected(machine)
-  assert.deepEqual(first, { url: stale.url, reason: 'stale: sequence 7, 8 is there [manifest-stale]' })
+  const refused = rejected(machine).find(({ url }) => url === stale.url)
+  assert.equal(refused?.reason, 'stale: sequence 7, 8 is there [manifest-stale]')
 })
 
 test('two signed releases under one sequence raise the alarm, and neither is booted', async (t) => {
@@ -143,8 +142,10 @@ test('two signed releases under one sequence raise the alarm, and neither is boo
   const { step, error } = failure(machine)
   assert.deepEqual([step, error.code, error.facts.field], ['verify', 'manifest-equivocation', 'sequence'])
   assert.deepEqual(
-    rejected(machine).map(({ url }) => url),
-    [first.url, second.url],
+    rejected(machine)
+      .map(({ url }) => url)
+      .sort(),
+    [first.url, second.url].sort(),
   )
 })
 

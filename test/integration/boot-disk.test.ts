@@ -154,7 +154,10 @@ test('a set that has rotted on the disk is passed over for the one before it', a
   const { record } = await handedOver(disk)
   assert.equal(record.set.manifestDigest, older.set.manifestDigest)
   assert.equal(record.provider.discoveredBy, 'cache')
-  const rejected = machine.events.find((event) => event.type === 'candidate' && event.verdict === 'rejected')
+  const rotten = `file://${disk.paths.set(newest.set.manifestDigest)}`
+  const rejected = machine.events.find(
+    (event) => event.type === 'candidate' && event.verdict === 'rejected' && event.url === rotten,
+  )
   assert.match(JSON.stringify(rejected), /kernel in .* is not what the manifest says \[artifact-digest-mismatch\]/)
 })
 
