@@ -1,6 +1,3 @@
-import { isIP } from 'node:net'
-import { isLinkLocal } from '../service/own-links.ts'
-import { printable } from '../service/printable.ts'
 import type { DiscoverySource } from './boot-record.ts'
 
 /** A place to ask, as discovery found it. What it claims about itself is only a claim (DESIGN decision 2). */
@@ -35,40 +32,6 @@ export interface RejectedCandidate extends Candidate {
   readonly reason: string
   /** It was a candidate before, and whoever told of it takes that back: it said goodbye, or nobody listens there any more. */
   readonly withdrawn?: true
-}
-
-/**
- * Why an advertised address cannot be another machine's provider.
- * @param address IPv4, IPv6, or IPv6 link-local with its scope
- * @param own this machine's addresses
- * @returns undefined when it can
- */
-export function addressProblem(address: string, port: number, own: ReadonlySet<string>): string | undefined {
-  if (!Number.isInteger(port) || port < 1 || port > 65535) return `port ${port} is not a port`
-  const family = isIP(address)
-  if (family === 0) return `${printable(address, 64)} is not an address`
-  const kind = family === 4 ? unusableV4(address) : unusableV6(address)
-  if (kind) return `${address} is ${kind}`
-  if (own.has(address)) return `${address} is this machine itself`
-  return undefined
-}
-
-function unusableV4(address: string): string | undefined {
-  const first = Number(address.split('.', 1)[0])
-  if (first === 0) return 'an unspecified address'
-  if (first === 127) return 'a loopback address'
-  if (first >= 224 && first <= 239) return 'a multicast address'
-  return first >= 240 ? 'a reserved or broadcast address' : undefined
-}
-
-/** RFC 4291, 2.4. IPv4 addresses in IPv6's clothes would go around what is said of them above. */
-function unusableV6(address: string): string | undefined {
-  const [bare = ''] = address.toLowerCase().split('%')
-  if (bare === '::') return 'an unspecified address'
-  if (bare === '::1') return 'a loopback address'
-  if (bare.startsWith('ff')) return 'a multicast address'
-  if (bare.startsWith('::')) return 'an IPv4 address in disguise'
-  return isLinkLocal(bare) && !address.includes('%') ? 'a link-local address without its link' : undefined
 }
 
 /** How long discovery waits for more once somebody has answered; peers spare the origin (DESIGN decision 2). */

@@ -1,9 +1,9 @@
-import { isIP } from 'node:net'
+import { urlProblem } from '../service/address-problem.ts'
 import { type Arch, canonicalArch } from '../service/arch.ts'
 import type { ProviderDocument } from '../service/dht/provider-document.ts'
 import { type ReadRecord, readValueRecord } from '../service/dht/value-record.ts'
 import { hostAndPort } from '../service/url-host.ts'
-import { addressProblem, type Candidate, type RejectedCandidate } from './candidate.ts'
+import type { Candidate, RejectedCandidate } from './candidate.ts'
 
 interface Place {
   readonly channel: string
@@ -61,16 +61,8 @@ function problemIn({ urls, channel, arch, peerId: calls }: ProviderDocument, pee
 const candidateAt = (url: string): Candidate => ({ url, source: 'dht', name: null, generation: null })
 
 function judged(candidate: Candidate, own: ReadonlySet<string>): Candidate | RejectedCandidate {
-  const { host, port } = hostAndPort(new URL(candidate.url))
-  const reason = isIP(host) === 0 ? `${host} is a name, and no address` : hostProblem(host, port, own)
+  const reason = urlProblem(candidate.url, own)
   return reason === undefined ? candidate : { ...candidate, reason }
-}
-
-function hostProblem(host: string, port: number, own: ReadonlySet<string>): string | undefined {
-  // WHATWG's URL writes an IPv6 address in its shortest form, and one that holds an IPv4 address in hexadecimal.
-  if (host === '::' || host === '::1' || /^::(ffff:)?[0-9a-f]{1,4}:[0-9a-f]{1,4}$/.test(host))
-    return `${host} is no address of another machine`
-  return addressProblem(host, port, own)
 }
 
 const isAt = ({ url }: Candidate, host: string | undefined) =>

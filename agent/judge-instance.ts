@@ -1,10 +1,11 @@
 import { isIP } from 'node:net'
+import { addressProblem } from '../service/address-problem.ts'
 import { canonicalArch } from '../service/arch.ts'
 import type { ServiceInstance } from '../service/dns-sd.ts'
 import { isLinkLocal, isOnLink, type Link, ownLinks } from '../service/own-links.ts'
 import { printable } from '../service/printable.ts'
 import { bestAddress, placeOf } from '../service/provider-place.ts'
-import { addressProblem, type Candidate, type RejectedCandidate } from './candidate.ts'
+import type { Candidate, RejectedCandidate } from './candidate.ts'
 
 /** What is advertised is shown to people, and cut: anybody can advertise anything. */
 const SHOWN = 64

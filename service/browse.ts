@@ -1,27 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServiceInstance } from './dns-sd.ts'
+import type { FoundProvider } from './found-provider.ts'
 import { browseLinks } from './mdns-browse.ts'
 import { ownAddresses } from './own-addresses.ts'
 import { printable } from './printable.ts'
 import { bestAddress, placeOf } from './provider-place.ts'
-
-export interface FoundProvider {
-  readonly url: string
-  readonly name: string
-  readonly channel: string
-  readonly arch: string
-  readonly version: string | null
-  /** Null where it does not say, as with the two after it. */
-  readonly sequence: number | null
-  /** How many boots away from an origin. */
-  readonly generation: number | null
-  /** Transfers that ran when it told last, some time ago. */
-  readonly load: number | null
-  /** How it was found. */
-  readonly source: 'mdns'
-  /** To be connected to instead of the URL's host: an IPv6 link-local address with its interface, which no URL can hold. */
-  readonly reach?: string
-}
 
 /** Long enough for the second query's answers (RFC 6762, 5.2: one second after the first). */
 const LISTEN_MS = 1_500
@@ -43,16 +26,22 @@ export async function browse(): Promise<readonly FoundProvider[]> {
 }
 
 function describe({ label, target, port, addresses, sender, txt }: ServiceInstance): FoundProvider {
+  const text = (name: string) => (txt.has(name) ? printable(txt.get(name)!) : null)
+  const count = (name: string) => countIn(txt.get(name))
   return {
     ...placeOf(target, port, bestAddress(addresses, sender)!),
-    name: printable(label),
-    channel: printable(txt.get('channel') ?? '?'),
-    arch: printable(txt.get('arch') ?? '?'),
-    version: txt.has('version') ? printable(txt.get('version')!) : null,
-    sequence: countIn(txt.get('sequence')),
-    generation: countIn(txt.get('generation')),
-    load: countIn(txt.get('load')),
     source: 'mdns',
+    name: printable(label),
+    channel: text('channel'),
+    arch: text('arch'),
+    claims: {
+      generation: count('generation'),
+      sequence: count('sequence'),
+      version: text('version'),
+      load: count('load'),
+      set: text('set'),
+      peerId: text('peer_id'),
+    },
   }
 }
 

@@ -107,20 +107,27 @@ function program(done: (code: number) => void): Command {
       done(await (await import('./serve-command.ts')).serveCommand(options))
     })
   const provider = plasmd.command('provider').description('ask providers what they are and what they have')
-  for (const [name, about] of [
-    ['status', 'health and counters of one provider'],
-    ['list', 'the boot sets of one provider; without --addr, what every provider on the link advertises by mDNS'],
-  ] as const) {
-    provider
-      .command(name)
-      .description(about)
-      .option('--addr <url>', 'base URL of the provider')
-      .option('--json', 'print JSON', false)
-      .action(async (options) => {
-        const commands = await import('./provider-command.ts')
-        done(await (name === 'status' ? commands.statusCommand(options) : commands.listCommand(options)))
-      })
-  }
+  provider
+    .command('status')
+    .description('health and counters of one provider')
+    .option('--addr <url>', 'base URL of the provider')
+    .option('--json', 'print JSON', false)
+    .action(async (options) => done(await (await import('./provider-command.ts')).statusCommand(options)))
+  provider
+    .command('list')
+    .description(
+      'the boot sets of one provider; without --addr, who is out there, whether each answers, and what it says of itself',
+    )
+    .option('--addr <url>', 'base URL of the provider')
+    .option(
+      '--bootstrap <peers>',
+      'ask the DHT, too, joined by these nodes: /ip4/A/tcp/4001[/p2p/ID], /dnsaddr/host or host:port, separated by commas; without it mDNS alone',
+      asArgument(parseBootstrap),
+    )
+    .option('-c, --channel <channel>', 'what the DHT is asked for', asArgument(parseChannel), 'stable')
+    .option('-A, --arch <arch>', 'what the DHT is asked for', asArgument(parseArch), hostArch())
+    .option('--json', 'print JSON: fields as in plasm-agent discover --json', false)
+    .action(async (options) => done(await (await import('./provider-command.ts')).listCommand(options)))
   plasmd
     .command('keygen')
     .description('make a key that signs boot sets: <name>.key and <name>.pub; prints its id for the trust policy')

@@ -1,5 +1,7 @@
-import type { FoundProvider } from './browse.ts'
+import type { Arch } from './arch.ts'
 import { EXIT } from './errors.ts'
+import type { AskedProvider } from './found-provider.ts'
+import { printable } from './printable.ts'
 import { DEFAULT_ADDRESS, providerStatus } from './provider-client.ts'
 
 interface ProviderOptions {
@@ -45,28 +47,42 @@ export async function statusCommand({ addr = DEFAULT_ADDRESS, json }: ProviderOp
   return status.health?.status === 'healthy' ? EXIT.ok : EXIT.failed
 }
 
-/** `plasmd provider list`: what one provider has, or who is out there. */
-export async function listCommand({ addr, json }: ProviderOptions): Promise<number> {
-  if (addr === undefined) return listLink(json)
+interface ListOptions extends ProviderOptions {
+  /** Where the DHT is joined; absent: it is not asked. */
+  readonly bootstrap?: readonly string[]
+  readonly channel: string
+  readonly arch: Arch
+}
+
+/** `plasmd provider list`: what one provider has, or who is out there. Exit 69 where nobody answers. */
+export async function listCommand({ addr, json, ...where }: ListOptions): Promise<number> {
+  if (addr === undefined) return listAll(json, where)
   const status = (await providerStatus(addr)) as StatusAnswer
   if (json) print(JSON.stringify(status.sets ?? []))
   else printSets(status)
   return EXIT.ok
 }
 
-async function listLink(json: boolean): Promise<number> {
-  const { browse } = await import('./browse.ts')
-  const found = await browse()
-  if (json) print(JSON.stringify(found))
-  else if (found.length === 0) print('no provider answers on this link')
-  else for (const provider of found) print(foundLine(provider))
-  return found.length > 0 ? EXIT.ok : EXIT.unavailable
+async function listAll(json: boolean, { bootstrap, ...place }: Omit<ListOptions, 'addr' | 'json'>): Promise<number> {
+  const { findAround } = await import('./find-around.ts')
+  const { providers, notJoined } = await findAround(bootstrap && { bootstrap, ...place })
+  if (json) print(JSON.stringify(providers))
+  else if (providers.length === 0) print(`no provider answers on this link${bootstrap ? ' or is in the DHT' : ''}`)
+  else for (const provider of providers) for (const line of foundLines(provider)) print(line)
+  if (notJoined) console.error(`plasmd: ${notJoined}`)
+  return providers.some(({ latencyMs }) => latencyMs !== null) ? EXIT.ok : EXIT.unavailable
 }
 
-function foundLine(provider: FoundProvider): string {
-  const { url, name, channel, arch, version, reach, sequence, generation, load, source } = provider
-  const claims = `sequence ${sequence ?? '?'}, generation ${generation ?? '?'}, load ${load ?? '?'}`
-  return `${url}  ${name}  ${channel}/${arch}  ${version ?? '?'}  ${claims}  by ${source}${reach ? `  reached by ${reach}` : ''}`
+function foundLines(provider: AskedProvider): readonly string[] {
+  const { url, name, channel, arch, source, reach, latencyMs, verdict } = provider
+  const { version, sequence, generation, load, peerId } = provider.claims
+  const reached = reach ? `, reached by ${reach}` : ''
+  const claims = `version ${version ?? '?'}, sequence ${sequence ?? '?'}, generation ${generation ?? '?'}, load ${load ?? '?'}`
+  return [
+    `${url}  ${name ?? 'unnamed'}  ${channel ?? '?'}/${arch ?? '?'}  by ${source}${reached}`,
+    `    ${verdict}${latencyMs === null ? '' : ` in ${latencyMs} ms`}`,
+    `    says: ${claims}${peerId ? `, peer ${peerId}` : ''}`,
+  ].map((line) => printable(line))
 }
 
 function printSets({ sets = [] }: StatusAnswer): void {

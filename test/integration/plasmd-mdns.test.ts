@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import type { AskedProvider } from '../../service/found-provider.ts'
 import { generateManifest, writeManifestFile } from '../../service/publish.ts'
 import { avahiHere } from '../support/avahi-here.ts'
 import { makeRoot, putSet } from '../support/plasmd.ts'
@@ -53,24 +54,27 @@ const why = (...tools: string[]) => {
 test('plasmd provider list finds each set that is served on the link', { skip: why('unshare', 'ip') }, async (t) => {
   const out = await onLink(beside(await makeSets(t), 2, `${NODE} ${PLASMD} provider list --json`))
   const [line, end] = out.trim().split('\n')
-  const found = JSON.parse(line!) as ReadonlyArray<Record<string, string | number>>
-  assert.deepEqual(found.map(({ url, name, channel, arch, version }) => [url, name, channel, arch, version]).sort(), [
+  const found = JSON.parse(line!) as readonly AskedProvider[]
+  const said = found.map(({ url, name, channel, arch, claims }) => [url, name, channel, arch, claims.version])
+  assert.deepEqual(said.sort(), [
     ['http://10.78.0.1:18080', `plasmd-linkhost (testing arm64)`, 'testing', 'arm64', 'unversioned'],
     ['http://10.78.0.1:18080', `plasmd-linkhost`, 'stable', 'x86_64', '1.2.3'],
   ])
   assert.equal(end, 'ended with 0')
-  const claims = found.map(({ sequence, generation, load, source }) => [sequence, generation, load, source])
+  const claims = found.map(({ claims: { sequence, generation, load }, source }) => [sequence, generation, load, source])
   assert.deepEqual(claims.sort(), [
     [0, 0, 0, 'mdns'],
     [9, 0, 0, 'mdns'],
   ])
+  assert.ok(found.every(({ latencyMs, verdict }) => verdict === 'answers' && latencyMs !== null && latencyMs < 3_000))
 })
 
 test('plasmd provider list tells people what is advertised', { skip: why('unshare', 'ip') }, async (t) => {
   const out = await onLink(beside(await makeSets(t), 2, `${NODE} ${PLASMD} provider list`))
-  const told =
-    'http://10.78.0.1:18080  plasmd-linkhost  stable/x86_64  1.2.3  sequence 9, generation 0, load 0  by mdns'
-  assert.ok(out.split('\n').includes(told), out)
+  const told = out.split('\n')
+  const first = told.indexOf('http://10.78.0.1:18080  plasmd-linkhost  stable/x86_64  by mdns')
+  assert.match(told[first + 1] ?? out, /^ {4}answers in \d+ ms$/)
+  assert.match(told[first + 2] ?? out, /^ {4}says: version 1\.2\.3, sequence 9, generation 0, load 0, peer 12D3KooW/)
 })
 
 const avahi = await avahiHere('avahi-sees').catch((thrown: Error) => thrown)

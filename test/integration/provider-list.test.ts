@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { AskedProvider } from '../../service/found-provider.ts'
+import { besideProviders, ORIGIN } from '../support/beside-providers.ts'
+import type { DhtProvider } from '../support/dht-providers-program.ts'
+import { PLASMD } from '../support/plasmd-process.ts'
+
+const BOOTED: DhtProvider = {
+  ...{ machine: 'plasm-aaaaaa', generation: 1, sequence: 8, port: 8081, dhtPort: 4002 },
+  bootstrap: ['10.77.0.1:4001'],
+}
+const LIST = `${process.execPath} ${PLASMD} provider list --json`
+
+test('plasmd provider list names those whom the DHT knows, with what they say and whether they answer', async () => {
+  const command = `${LIST} --bootstrap 10.77.0.1:4001`
+  const found = (await besideProviders([ORIGIN, BOOTED], command)) as readonly AskedProvider[]
+  assert.deepEqual(
+    found.map(({ url, source, name, claims, verdict }) => [
+      ...[url, source, name, claims.generation, claims.sequence, claims.version, verdict],
+    ]),
+    [
+      ['http://10.77.0.1:8080', 'dht', 'plasm-origin', 0, 7, '1.2.3', 'answers'],
+      ['http://10.77.0.1:8081', 'dht', 'plasm-aaaaaa', 1, 8, '1.2.3', 'answers'],
+    ],
+  )
+  assert.ok(found.every(({ latencyMs }) => latencyMs !== null && latencyMs >= 0))
+  assert.ok(found.every(({ claims }) => claims.peerId?.startsWith('12D3KooW')))
+})
+
+test('without --bootstrap the DHT is not asked, and who cannot join it is told so', async () => {
+  assert.deepEqual(await besideProviders([ORIGIN], `${LIST}; echo [$?]`), [69], 'a provider that only the DHT tells of')
+  const asJson = `${process.execPath} -p 'JSON.stringify(process.argv[1])'`
+  const said = await besideProviders([ORIGIN], `said=$(${LIST} --bootstrap 10.77.0.1:4099 2>&1); ${asJson} "$said"`)
+  assert.match(String(said), /the DHT could not be joined: no node answers at 10\.77\.0\.1:4099/)
+})
