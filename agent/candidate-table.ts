@@ -36,7 +36,10 @@ export function createCandidateTable(onFound: Consider): CandidateTable {
       const merged = before ? learn(before, candidate) : candidate
       if (merged === before) return
       const whole = { ...merged, onLink: merged.onLink ?? isOnLink(merged) }
-      found.set(url, { ...whole, at: performance.now() })
+      // Whoever tells of it again and again does not put off the end of the search.
+      const isAsBefore =
+        before !== undefined && merged.source === before.source && merged.generation === before.generation
+      found.set(url, { ...whole, at: isAsBefore ? before.at : performance.now() })
       if (!before) onFound(whole)
     },
     candidates: () => [...found.values()].map(({ at: _, ...candidate }) => candidate),
@@ -47,14 +50,15 @@ export function createCandidateTable(onFound: Consider): CandidateTable {
 
 /**
  * What was named on the command line stays so, but learns from an advertisement of the same place. That somebody was there before
- * is the least to say of one who says now that it is.
+ * is the least to say of one who says now that it is. Of what the same machine claims the latest counts: its load is told anew.
  */
 function learn(before: Candidate, candidate: Candidate): Candidate {
   const source = before.source === 'known' ? candidate.source : before.source
-  if (before.generation !== null || candidate.generation === null) {
-    return source === before.source ? before : { ...before, source }
-  }
-  return { ...candidate, source }
+  if (candidate.generation === null) return source === before.source ? before : { ...before, source }
+  if (before.generation === null) return { ...candidate, source }
+  const isSame = before.name === candidate.name && before.generation === candidate.generation
+  if (isSame) return { ...before, ...candidate, source }
+  return source === before.source ? before : { ...before, source }
 }
 
 /** Undefined where a name says nothing about it. */

@@ -54,3 +54,37 @@ test('a place that is good for something stays so whatever else is said of it, u
   consider({ ...advertised, reason: 'it said goodbye', withdrawn: true })
   assert.deepEqual([candidates().length, [...rejections()]], [0, [[url, 'it said goodbye']]])
 })
+
+test('of what one machine claims of itself the latest counts, and it is told of once all the same', () => {
+  const { consider, candidates } = table()
+  const advertised = { url, source: 'mdns', name: 'a', generation: 1, sequence: 7, load: 0 } as const
+  consider(advertised)
+  consider({ ...advertised, load: 3 })
+  consider({ url, source: 'mdns', name: 'a', generation: 1, sequence: 8 })
+  const [{ load, sequence }] = candidates() as [Candidate]
+  assert.deepEqual([load, sequence, told.length], [3, 8, 1])
+})
+
+test('another name or generation at the same place changes nothing: who told first may be the one that is there', () => {
+  const { consider, candidates } = table()
+  const advertised = { url, source: 'mdns', name: 'a', generation: 1, load: 0 } as const
+  consider(advertised)
+  consider({ ...advertised, name: 'b', load: 99 })
+  consider({ ...advertised, generation: 0, load: 99 })
+  consider({ ...advertised, source: 'dht', name: null, generation: null, load: 99 })
+  const [{ load, name, generation }] = candidates() as [Candidate]
+  assert.deepEqual([load, name, generation], [0, 'a', 1])
+})
+
+test('whoever tells of its load again and again does not put off the end of the search', async () => {
+  const { consider, arrivals } = table()
+  const advertised = { url, source: 'mdns', name: 'a', generation: 1 } as const
+  consider({ ...advertised, load: 0 })
+  const [first] = arrivals().map(({ at }) => at)
+  await new Promise((resolve) => setTimeout(resolve, 2))
+  consider({ ...advertised, load: 1 })
+  assert.deepEqual(
+    arrivals().map(({ at }) => at),
+    [first],
+  )
+})
