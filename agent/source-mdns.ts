@@ -2,6 +2,7 @@ import { uptime } from 'node:os'
 import type { ServiceInstance } from '../service/dns-sd.ts'
 import { type BrowseCounts, browseLinks } from '../service/mdns-browse.ts'
 import { hasGivenAddress } from '../service/own-addresses.ts'
+import { hostAndPort } from '../service/url-host.ts'
 import type { Candidate, RejectedCandidate } from './candidate.ts'
 import type { AgentConfig } from './config.ts'
 import { judgeInstance } from './judge-instance.ts'
@@ -17,6 +18,7 @@ const YOUNG_SECONDS = 60
 /** What else a provider has for addresses may come in the next packet. */
 const REST_WITHIN_MS = 500
 const LOOK_AGAIN_EVERY_MS = 100
+const MOVED = 'it is somewhere else now'
 
 /**
  * Those who advertise themselves on this machine's links. One that says goodbye, or whose records end, is told of as rejected.
@@ -31,11 +33,14 @@ export function linkProviders(
   return async (consider, signal) => {
     const present = new Map<string, { readonly instance: ServiceInstance; readonly at: number }>()
     const waiting = new Set<string>()
-    const told = new Map<string, Candidate | RejectedCandidate>()
+    /** What was told of each, and not taken back: one of several addresses may have been the best for a time. */
+    const told = new Map<string, ReadonlyArray<Candidate | RejectedCandidate>>()
     const takeBack = (last: Candidate | RejectedCandidate, reason: string) => {
       consider(withdrawn(last, reason))
       // Two may tell of one place, and one of them be a liar.
-      for (const other of told.values()) if (!('reason' in other) && other.url === last.url) consider(other)
+      for (const other of [...told.values()].flat()) {
+        if (!('reason' in other) && other.url === last.url) consider(other)
+      }
     }
     const judge = (label: string) => {
       const known = present.get(label)
@@ -47,10 +52,13 @@ export function linkProviders(
         : process.uptime() < GIVEN_WITHIN_SECONDS && uptime() < YOUNG_SECONDS
       if (judged.reach !== undefined && !('reason' in judged) && early) return void waiting.add(label)
       waiting.delete(label)
-      const before = told.get(label)
-      told.set(label, judged)
-      if ('reason' in judged && before) takeBack(before, judged.reason)
-      else consider(judged)
+      const before = told.get(label) ?? []
+      const isOver = (one: Candidate) =>
+        'reason' in judged || (one.url !== judged.url && !isStillAt(known.instance, one))
+      const over = before.filter(isOver)
+      told.set(label, [...before.filter((one) => !over.includes(one) && one.url !== judged.url), judged])
+      for (const one of over) takeBack(one, 'reason' in judged ? judged.reason : MOVED)
+      if (over.length === 0 || !('reason' in judged)) consider(judged)
     }
     const looking = setInterval(() => [...waiting].forEach(judge), LOOK_AGAIN_EVERY_MS)
     await browseLinks({
@@ -60,15 +68,21 @@ export function linkProviders(
         judge(instance.label)
       },
       onGone(instance, why) {
-        const last = told.get(instance.label)
+        const last = told.get(instance.label) ?? []
         for (const those of [present, waiting, told]) those.delete(instance.label)
-        if (last) takeBack(last, why)
+        for (const one of last) takeBack(one, why)
       },
       signal,
       ...(counts ? { counts } : {}),
     })
     clearInterval(looking)
   }
+}
+
+/** Of several addresses another one may be the best by now: that leaves those that were told good. */
+function isStillAt({ addresses, port }: ServiceInstance, { url, reach }: Candidate): boolean {
+  const place = hostAndPort(new URL(url))
+  return addresses.includes(reach ?? place.host) && port === place.port
 }
 
 /** Where an advertisement was no candidate before, there is nothing to take back. */

@@ -1,5 +1,5 @@
 import type { Answer } from 'dns-packet'
-import { hasEnded, isDue, type Lease, lease, secondsLeft } from './dns-lease.ts'
+import { goodbye, hasEnded, isDue, type Lease, lease, secondsLeft } from './dns-lease.ts'
 import type { KnownInstance, Question } from './dns-query.ts'
 import { type AddressRecord, createHostAddresses } from './host-addresses.ts'
 import { isLinkLocal } from './own-links.ts'
@@ -45,7 +45,7 @@ export interface InstanceTable {
   changes(now: number): Changes
   /** Records still to be asked for. */
   missing(): readonly Question[]
-  /** Records of which most of their time is over. */
+  /** Records of which most of their time is over, or for which somebody has said goodbye. */
   due(now: number): readonly Question[]
   /** What nobody needs to answer again. */
   known(now: number): readonly KnownInstance[]
@@ -93,7 +93,7 @@ export function createInstanceTable(): InstanceTable {
     const known = instances.get(key)
     // A goodbye is a record with no time to live (RFC 6762, 10.1).
     if (!ttl) {
-      if (known) leave(key, known, 'it said goodbye')
+      if (known) known.pointer = goodbye(known.pointer, now)
     } else if (known) known.pointer = lease(ttl, now)
     else if (key.endsWith(`.${SERVICE}`) && hasRoom(sender)) {
       instances.set(key, { name, introducedBy: sender, pointer: lease(ttl, now), sender })
@@ -103,12 +103,18 @@ export function createInstanceTable(): InstanceTable {
     const instance = instances.get(record.name.toLowerCase())
     if (!instance) return
     const { ttl } = record
-    if (record.type === 'TXT') instance.txt = ttl ? { ...lease(ttl, now), pairs: parseTxt(record.data) } : undefined
+    if (!ttl) {
+      const { srv, txt } = instance
+      if (record.type === 'TXT') instance.txt = txt && { ...txt, ...goodbye(txt, now) }
+      else instance.srv = srv && { ...srv, ...goodbye(srv, now) }
+      return
+    }
+    if (record.type === 'TXT') instance.txt = { ...lease(ttl, now), pairs: parseTxt(record.data) }
     else {
       const { target, port } = record.data
-      instance.srv = ttl ? { ...lease(ttl, now), target: target.toLowerCase(), port } : undefined
+      instance.srv = { ...lease(ttl, now), target: target.toLowerCase(), port }
     }
-    if (ttl) instance.sender = sender
+    instance.sender = sender
   }
   const isTarget = (host: string) => [...instances.values()].some(({ srv }) => srv?.target === host)
 
@@ -130,7 +136,9 @@ export function createInstanceTable(): InstanceTable {
     },
     changes(now) {
       for (const [key, instance] of instances) {
-        if (hasEnded(instance.pointer, now)) leave(key, instance, 'its time to live is over')
+        const { pointer } = instance
+        const why = pointer.goodbye ? 'it said goodbye' : 'its time to live is over'
+        if (hasEnded(pointer, now)) leave(key, instance, why)
         if (instance.srv && hasEnded(instance.srv, now)) instance.srv = undefined
         if (instance.txt && hasEnded(instance.txt, now)) instance.txt = undefined
       }

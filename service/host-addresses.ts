@@ -1,5 +1,5 @@
 import { SocketAddress } from 'node:net'
-import { hasEnded, isDue, type Lease, lease } from './dns-lease.ts'
+import { goodbye, hasEnded, isDue, type Lease, lease } from './dns-lease.ts'
 import { isLinkLocal } from './own-links.ts'
 
 /** More than a machine has; who sends more is not to fill the memory. */
@@ -38,9 +38,11 @@ export function createHostAddresses(): HostAddresses {
       const address = canonical(type, data, link)
       if (address === undefined) return
       if (flush) endOthers(known, { type, link }, now)
+      const before = known.get(address)
       known.delete(address)
       // No time to live is a goodbye (RFC 6762, 10.1).
-      if (ttl && known.size < PER_HOST) known.set(address, { ...lease(ttl, now), type, link })
+      if (!ttl) before && known.set(address, { ...before, ...goodbye(before, now) })
+      else if (known.size < PER_HOST) known.set(address, { ...lease(ttl, now), type, link })
     },
     of: (host) => [...(hosts.get(host)?.keys() ?? [])],
     expire(isNamed, now) {

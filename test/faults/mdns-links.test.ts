@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { found } from '../support/browse-beside.ts'
 import type { Browsed } from '../support/browse-program.ts'
 import { node, onLinkPair } from '../support/link-pair.ts'
 
 /** A link that goes down and comes back: nobody has to be told, on neither side of it. */
-const found = ({ told }: Browsed) => told.filter((candidate) => !('reason' in candidate)).map(({ url }) => url)
 const ADVERTISE = `env IPV6=1 ${node('advertise-program.ts', 'plasm-aaaaaa', '8080', 'stable', 'generation=1')}`
 const DOWN = 'ip link set near down; sleep 20; ip link set near up'
 const WITHIN_MS = 50_000

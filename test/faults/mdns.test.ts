@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { hostArch } from '../../service/arch.ts'
 import { ownLabel } from '../../service/host-label.ts'
+import { browseBeside, found, GOOD, GOOD_URL, rejected } from '../support/browse-beside.ts'
 import type { Browsed } from '../support/browse-program.ts'
 import { node, onLinkPair } from '../support/link-pair.ts'
 import { MALFORMED } from '../support/mdns-packets.ts'
-import type { Speech } from '../support/mdns-peer-program.ts'
 import { makeRoot, putSet } from '../support/plasmd.ts'
 import { PLASMD } from '../support/plasmd-process.ts'
 
@@ -15,20 +15,6 @@ import { PLASMD } from '../support/plasmd-process.ts'
  * Neighbours that speak mDNS by none of its rules. Whatever they send, the provider beside them is found (10.77.0.9), nothing that a person
  * reads has anything in it that does harm to a terminal, and neither memory nor time is taken without limit.
  */
-const GOOD = { label: 'plasmd-good', host: 'good', address: '10.77.0.9', from: '10.77.0.9', txt: { generation: '1' } }
-const GOOD_URL = 'http://10.77.0.9:8080'
-
-function browseBeside(packets: Speech['packets'], { every = 300, browseMs = 2500 } = {}): Promise<Browsed> {
-  const speech: Speech = { packets, every }
-  return onLinkPair(
-    node('mdns-peer-program.ts', `'${JSON.stringify(speech)}'`),
-    node('browse-program.ts', `${browseMs}`),
-  )
-}
-
-const found = ({ told }: Browsed) => told.filter((candidate) => !('reason' in candidate)).map(({ url }) => url)
-const rejected = ({ told }: Browsed) =>
-  told.flatMap((candidate) => ('reason' in candidate ? [`${candidate.url}: ${candidate.reason}`] : []))
 
 function printsSafely({ told }: Browsed): void {
   for (const candidate of told) assert.match(JSON.stringify(Object.values(candidate)), /^[\x20-\x7e]+$/)
@@ -87,26 +73,6 @@ test('a peer id that two providers claim makes neither of them less of a place t
     { ...GOOD, txt },
   ])
   assert.deepEqual(new Set(found(browsed)), new Set(['http://10.77.0.60:8080', GOOD_URL]))
-})
-
-test('a provider that says goodbye is told of as gone', async () => {
-  const browsed = await browseBeside(
-    [
-      { ...GOOD, afterMs: 1500 },
-      { ...GOOD, ttl: 0, afterMs: 500 },
-    ],
-    { every: 0, browseMs: 4000 },
-  )
-  assert.deepEqual(found(browsed), [GOOD_URL])
-  assert.deepEqual(rejected(browsed), [`${GOOD_URL}: it said goodbye`])
-})
-
-test('one that is not heard of again is gone when its time to live is over', async () => {
-  const browsed = await browseBeside([{ ...GOOD, ttl: 2, afterMs: 1500 }], { every: 0, browseMs: 5000 })
-  assert.deepEqual(found(browsed), [GOOD_URL])
-  assert.match(rejected(browsed)[0] ?? '', /: its time to live is over$/)
-  const [first, second] = browsed.told.map(({ at }) => at)
-  assert.ok(second! - first! >= 1900, `after ${second! - first!} ms`)
 })
 
 test('what comes from an address of another network is dropped', async () => {

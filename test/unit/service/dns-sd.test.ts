@@ -55,15 +55,38 @@ test('takes records in any order, tells of each once, and again when it is diffe
   assert.equal(table.changes(20).found[0]?.txt.get('channel'), 'testing')
 })
 
-test('one that says goodbye is gone, and may come again', () => {
+test('one that says goodbye is gone a second later, however often it says so, and may come again', () => {
   const table = told()
-  table.add(from([{ ...pointer, ttl: 0 }]), 10)
+  for (const at of [10, 500, 900]) table.add(from([{ ...pointer, ttl: 0 }]), at)
+  assert.deepEqual(table.changes(1000).gone, [])
   assert.deepEqual(
-    table.changes(10).gone.map(({ instance, why }) => [instance.label, why]),
+    table.changes(1010).gone.map(({ instance, why }) => [instance.label, why]),
     [['plasmd-a', 'it said goodbye']],
   )
-  table.add(from([pointer, ...rest]), 20)
-  assert.deepEqual(labels(table, 20), ['plasmd-a'])
+  table.add(from([pointer, ...rest]), 1020)
+  assert.deepEqual(labels(table, 1020), ['plasmd-a'])
+})
+
+const types = (table: InstanceTable, now: number) => table.due(now).map(({ type }) => type)
+
+test('a record for which somebody says goodbye is asked for, and stays where its owner still has it', () => {
+  const table = told()
+  const all = [pointer, ...rest].map((record) => ({ ...record, ttl: 0 }) as Answer)
+  table.add(from(all, '10.0.0.66'), 10)
+  assert.deepEqual(types(table, 10), ['PTR', 'SRV', 'TXT', 'A'])
+  assert.deepEqual(types(table, 11), [])
+  assert.deepEqual(table.changes(500), { found: [], gone: [] })
+  table.add(from([pointer, ...rest]), 600)
+  assert.deepEqual(table.changes(5000), { found: [], gone: [] })
+  assert.deepEqual(types(table, 5000), [])
+})
+
+test('a goodbye for the records that say where it is ends those alone', () => {
+  const table = told()
+  table.add(from(rest.map((record) => ({ ...record, ttl: 0 }) as Answer)), 10)
+  assert.equal(table.changes(1010).gone[0]?.why, 'it has no address any more')
+  table.add(from(rest), 1020)
+  assert.deepEqual(labels(table, 1020), ['plasmd-a'])
 })
 
 test('what is not heard of again ends with its time to live', () => {
