@@ -32,6 +32,7 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   'manifest-too-large': EXIT.badData,
   'node-key-exposed': EXIT.badConfig,
   'node-key-invalid': EXIT.badConfig,
+  'node-key-unavailable': EXIT.badConfig,
   'port-in-use': EXIT.unavailable,
   'cannot-listen': EXIT.unavailable,
   'provider-unreachable': EXIT.unavailable,

@@ -1,4 +1,6 @@
+import { dirname } from 'node:path'
 import type { Logger } from 'pino'
+import { asPlasmError, PlasmError } from './errors.ts'
 import { makeNodeKey, type NodeKey, openNodeKey } from './node-key.ts'
 import { storePaths } from './store-layout.ts'
 
@@ -10,10 +12,14 @@ export const cannotKeep = (thrown: unknown): boolean => CANNOT_WRITE.has((thrown
 /**
  * The key that a provider signs with: that of a file, or of the root it serves; one for this run alone where the root cannot
  * hold one.
- * @throws PlasmError `node-key-exposed` | `node-key-invalid`; the system's error for a file that was named
+ * @throws PlasmError `node-key-exposed` | `node-key-invalid` | `node-key-unavailable` (facts: `file`), for a file that was named
  */
 export async function providerKey(root: string, file: string | undefined, log: Pick<Logger, 'warn'>): Promise<NodeKey> {
-  if (file !== undefined) return openNodeKey(file)
+  if (file !== undefined) {
+    return openNodeKey(file).catch((thrown: unknown) => {
+      throw thrown instanceof PlasmError ? thrown : unavailable(file, thrown)
+    })
+  }
   try {
     return await openNodeKey(storePaths(root).nodeKey)
   } catch (thrown) {
@@ -25,4 +31,21 @@ export async function providerKey(root: string, file: string | undefined, log: P
     )
     return makeNodeKey()
   }
+}
+
+function unavailable(file: string, cause: unknown): PlasmError {
+  const { code } = cause as NodeJS.ErrnoException
+  const directory = dirname(file)
+  const [problem, hint] =
+    code === 'ENOENT' || code === 'ENOTDIR'
+      ? [`there is no directory ${directory}`, `make it (mkdir -p ${directory}), or name another file with --identity`]
+      : [
+          asPlasmError(cause).message,
+          'name a file with --identity that this user can read, or make where it is missing',
+        ]
+  return new PlasmError('node-key-unavailable', `the node key ${file} can be neither read nor made: ${problem}`, {
+    facts: { file, ...(code === undefined ? {} : { errno: code }) },
+    hint,
+    cause,
+  })
 }

@@ -61,7 +61,7 @@ const SILENT = { info() {}, warn() {}, error() {}, debug() {} }
 /**
  * Serves a directory of boot sets over HTTP (INTEROP: provider HTTP API). Answers as soon as this resolves; nothing is hashed
  * before somebody asks.
- * @throws PlasmError `artifacts-missing` (facts: `dir`) | `node-key-exposed` | `node-key-invalid` (facts: `file`) | `port-in-use` | `cannot-listen` (facts: `bind`, `port`)
+ * @throws PlasmError `artifacts-missing` (facts: `dir`) | `node-key-exposed` | `node-key-invalid` | `node-key-unavailable` (facts: `file`) | `port-in-use` | `cannot-listen` (facts: `bind`, `port`)
  */
 export async function startProvider(options: ProviderOptions): Promise<Provider> {
   const { channel = 'stable', arch = hostArch(), port = 8080, bind = '0.0.0.0', log = SILENT } = options

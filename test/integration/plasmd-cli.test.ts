@@ -42,6 +42,11 @@ test('help teaches with examples, and the version is printed by flag and by comm
 
 const WRONG: ReadonlyArray<[args: readonly string[], code: number, says: RegExp]> = [
   [['serve', '--artifacts', '/nonexistent'], 78, /no directory \/nonexistent.*artifacts-missing[\s\S]*--artifacts/],
+  [
+    ['serve', '--artifacts', '/', '--identity', '/nonexistent/key'],
+    78,
+    /^plasmd: the node key \/nonexistent\/key can be .*no directory \/nonexistent \[node-key-unavailable\]\n {2}make it \(.*--identity\n$/,
+  ],
   [['serve', '--arch', 'mips'], 2, /mips/],
   [['serve', '--port', '70000'], 2, /port/],
   [['serve', '--channel', '../x'], 2, /channel/],
