@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { type Arch, hostArch } from '../service/arch.ts'
-import { bootstrapPeers, DHT_PORT } from '../service/dht/bootstrap-peer.ts'
+import { bootstrapPeers, DHT_PORT, MAX_BOOTSTRAP_PEERS, parseBootstrapPeer } from '../service/dht/bootstrap-peer.ts'
 import { PlasmError } from '../service/errors.ts'
 import { CHANNEL } from '../service/manifest.ts'
 import { STORE_ROOT } from '../service/store-layout.ts'
@@ -10,7 +10,7 @@ import type { Stage } from './events.ts'
 import { BOOT_PARAMETER, STAGE_PARAMETER } from './handover-layout.ts'
 import { parseCommandLine } from './kernel-command-line.ts'
 import { machineName } from './machine-name.ts'
-import { providerUrl, reportUrl } from './provider-url.ts'
+import { httpUrlProblem, providerUrl, reportUrl } from './provider-url.ts'
 
 /** INTEROP: kernel command line. Absent is `local`; anything else is refused, never taken for a wider one. */
 export type PhaseMode = 'internet' | 'local' | 'private'
@@ -67,11 +67,32 @@ const MODES = ['internet', 'local', 'private'] as const
 const STAGES = ['fetch', 'serve'] as const
 const APPLY = ['serve', 'kexec'] as const
 
+/** Checked as the parameters are that say the same, so that the error names file and key, and not a parameter nobody gave. */
+const provider = v.pipe(
+  v.string(),
+  v.check(
+    (text) => httpUrlProblem(text) === undefined,
+    ({ input }) => `"${input}" ${httpUrlProblem(input)}; write "http://host:8080"`,
+  ),
+)
+const bootstrapPeer = v.pipe(
+  v.string(),
+  v.trim(),
+  v.check(
+    (text) => text === '' || parseBootstrapPeer(text) !== undefined,
+    ({ input }) => `"${input}" is no bootstrap peer; write "/ip4/192.0.2.1/tcp/${DHT_PORT}" or "192.0.2.1:${DHT_PORT}"`,
+  ),
+)
 const tomlSchema = v.strictObject({
-  mode: v.optional(v.string()),
-  channel: v.optional(v.string()),
-  providers: v.optional(v.array(v.string())),
-  bootstrap: v.optional(v.array(v.string())),
+  mode: v.optional(v.picklist(MODES)),
+  channel: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(CHANNEL, ({ input }) => `"${input}" is not a channel name`),
+    ),
+  ),
+  providers: v.optional(v.array(provider)),
+  bootstrap: v.optional(v.pipe(v.array(bootstrapPeer), v.maxLength(MAX_BOOTSTRAP_PEERS))),
   dht_port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535))),
   store_root: v.optional(v.string()),
   store_max_bytes: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
@@ -122,7 +143,7 @@ function oneOf<const T extends string>(parameter: string, allowed: readonly T[],
   if (found) return found
   throw new PlasmError('config-invalid', `${parameter}=${value} is not one of ${allowed.join(', ')}`, {
     facts: { parameter, value },
-    hint: `set ${parameter} on the kernel command line, or its like in /etc/plasm/agent.toml, to one of ${allowed.join(', ')}`,
+    hint: `set ${parameter} on the kernel command line to one of ${allowed.join(', ')}`,
   })
 }
 

@@ -16,19 +16,19 @@ export function reportUrl(parameter: string, text: string): string {
 }
 
 function plainHttp(parameter: string, text: string): URL {
-  const url = URL.parse(text.trim())
-  const problem = !url
-    ? 'is not a URL'
-    : url.protocol !== 'http:'
-      ? 'is not an http URL'
-      : url.username || url.password
-        ? 'has credentials in it'
-        : url.search || url.hash
-          ? 'has a query or a fragment'
-          : undefined
-  if (url && !problem) return url
+  const problem = httpUrlProblem(text)
+  if (problem === undefined) return new URL(text.trim())
   throw new PlasmError('config-invalid', `${parameter}: "${text}" ${problem}`, {
     facts: { parameter, value: text },
     hint: `write ${parameter}=http://host:8080`,
   })
+}
+
+/** @returns what is wrong with it, or undefined */
+export function httpUrlProblem(text: string): string | undefined {
+  const url = URL.parse(text.trim())
+  if (!url) return 'is not a URL'
+  if (url.protocol !== 'http:') return 'is not an http URL'
+  if (url.username || url.password) return 'has credentials in it'
+  return url.search || url.hash ? 'has a query or a fragment' : undefined
 }

@@ -22,7 +22,14 @@ export async function readToml<Schema extends v.GenericSchema>(
   if (parsed.success) return parsed.output
   const issue = parsed.issues[0]
   const field = v.getDotPath(issue) ?? '(document)'
-  throw invalid(file, `field ${field}: ${issue.message}`, { field })
+  throw invalid(file, `field ${field}: ${problemOf(issue, schema)}`, { field })
+}
+
+/** valibot's own words for a key that is not known say "expected never". */
+function problemOf(issue: v.BaseIssue<unknown>, schema: v.GenericSchema): string {
+  if (issue.type !== 'strict_object' || issue.expected !== 'never') return issue.message
+  const known = 'entries' in schema ? Object.keys(schema.entries as object) : []
+  return `there is no such key${known.length === 0 ? '' : `; there are ${known.join(', ')}`}`
 }
 
 function parseToml(file: string, text: string): unknown {

@@ -98,14 +98,21 @@ const wrong: ReadonlyArray<{ files: { cmdline?: string; toml?: string }; fact: [
   { files: { cmdline: 'plasm.stage=third' }, fact: ['parameter', 'plasm.stage'] },
   { files: { toml: 'chanel = "x"' }, fact: ['field', 'chanel'] },
   { files: { toml: 'port = "80"' }, fact: ['field', 'port'] },
-  { files: { toml: 'mode = "wide"' }, fact: ['parameter', 'phase.mode'] },
+  { files: { toml: 'mode = "wide"' }, fact: ['field', 'mode'] },
+  { files: { toml: 'channel = "../x"' }, fact: ['field', 'channel'] },
+  { files: { toml: 'providers = ["http://a", "ftp://b"]' }, fact: ['field', 'providers.1'] },
+  { files: { toml: 'bootstrap = ["origin"]' }, fact: ['field', 'bootstrap.0'] },
+  { files: { toml: 'inboxes = [3]' }, fact: ['field', 'inboxes.0'] },
 ]
 for (const { files, fact } of wrong) {
   test(`refuses ${JSON.stringify(files)}, naming ${fact[1]}`, async (t) => {
     const from = await sources(t, files)
-    await assert.rejects(readConfig(from), ({ code, facts }) => {
+    await assert.rejects(readConfig(from), ({ code, message, facts }) => {
       assert.equal(code, 'config-invalid')
       assert.equal(facts[fact[0]], fact[1])
+      const named = files.toml === undefined ? fact[1] : `${from.tomlFile}: field ${fact[1]}: `
+      assert.ok(message.includes(named), message)
+      assert.doesNotMatch(message, /never/)
       return true
     })
   })
