@@ -8,13 +8,26 @@ const INDENT = '    '
 const NOBODY =
   'start a provider on this link, let UDP 5353 pass, or name one with phase.provider=; plasm-agent doctor looks at this machine'
 
+const NO_DHT =
+  'name a node that runs with phase.bootstrap=192.0.2.1:4001, and see that its TCP port can be reached; any plasmd serve is one'
+
 /** Two lines or more for each provider: where and what it is, what becomes of it, and what it claims. */
-export function discoveredLines({ channel, arch, mode, providers }: Survey, colour: boolean): readonly string[] {
+export function discoveredLines({ channel, arch, mode, providers, dht }: Survey, colour: boolean): readonly string[] {
   const usable = providers.filter(({ verified }) => verified !== null).length
   const count = `${providers.length} provider${providers.length === 1 ? '' : 's'} of ${channel}/${arch}, ${usable} to boot from (phase.mode=${mode})`
   const advice = usable > 0 ? [] : [NOBODY]
   const lines = providers.flatMap((provider) => linesOf(provider, samePeer(provider, providers), colour))
-  return [count, ...lines, ...advice]
+  return [count, ...lines, ...dhtLines(dht), ...advice]
+}
+
+/** What the DHT names is in the list already; that it could not be asked is nowhere else. */
+function dhtLines(dht: Survey['dht']): readonly string[] {
+  if (dht === null || dht.joined) return []
+  return [
+    'the DHT could not be joined:',
+    ...dht.problems.map((one) => `${INDENT}${printable(one)}`),
+    `${INDENT}${NO_DHT}`,
+  ]
 }
 
 /** URLs of the others with its key: one machine at two addresses, or two that have one key, or a liar. */

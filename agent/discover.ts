@@ -6,7 +6,7 @@ import { type Candidate, type RejectedCandidate, settledAt } from './candidate.t
 import { type CandidateTable, createCandidateTable } from './candidate-table.ts'
 import type { AgentConfig } from './config.ts'
 import type { Consider, Source } from './source.ts'
-import { DHT_AT_ONCE, DHT_TIMING, type DhtTiming, withDht } from './source-dht.ts'
+import { DHT_AT_ONCE, DHT_TIMING, type DhtState, type DhtTiming, dhtState, withDht } from './source-dht.ts'
 import { knownProvider } from './source-known.ts'
 import { linkProviders } from './source-mdns.ts'
 import { namedProvider } from './source-static.ts'
@@ -45,11 +45,11 @@ export const othersWithin = (where: Pick<Where, 'mode'>, { beyondMs = 0, othersM
 /** Every way of looking that this machine's mode allows. */
 export function sourcesOf(
   where: Where,
-  { addresses, counts }: Pick<DiscoverOptions, 'addresses'> & { readonly counts?: BrowseCounts },
+  { addresses, counts, dht }: Pick<DiscoverOptions, 'addresses'> & { readonly counts?: BrowseCounts; dht?: DhtState },
   timing: DhtTiming,
 ): readonly Source[] {
   const link = linkProviders(where, addresses, counts)
-  const near = asksDht(where) ? withDht(link, where, addresses, timing) : [link]
+  const near = asksDht(where) ? withDht(link, where, addresses, timing, dht) : [link]
   return [...near, ...where.providers.map(namedProvider), knownProvider(where)]
 }
 
@@ -103,10 +103,11 @@ export async function lookAround(
   milliseconds: number,
   addresses: DiscoverOptions['addresses'] = ownAddresses,
   counts: BrowseCounts = noCounts(),
+  dht: DhtState = dhtState(),
 ): Promise<CandidateTable> {
   const table = createCandidateTable(onFound)
   const stop = AbortSignal.timeout(milliseconds)
-  await Promise.all(sourcesOf(where, { addresses, counts }, DHT_AT_ONCE).map((look) => look(table.consider, stop)))
+  await Promise.all(sourcesOf(where, { addresses, counts, dht }, DHT_AT_ONCE).map((look) => look(table.consider, stop)))
   tellSilent(where, table)
   return table
 }

@@ -5,7 +5,7 @@ import type { DhtClient, FoundPeer } from '../service/dht/client.ts'
 import { recordKeys } from '../service/dht/keys.ts'
 import { loadDht } from '../service/dht/load.ts'
 import { hasGivenAddress } from '../service/own-addresses.ts'
-import { hostAndPort } from '../service/url-host.ts'
+import { hostAndPort, hostInUrl } from '../service/url-host.ts'
 import type { Candidate, RejectedCandidate } from './candidate.ts'
 import type { AgentConfig } from './config.ts'
 import { connectProblem } from './connect-problem.ts'
@@ -28,6 +28,16 @@ const SLOWNESS_MS = performance.now()
 const HEAD_START = { least: 250, most: 2_500 }
 const headStartMs = Math.min(Math.max(SLOWNESS_MS / 2, HEAD_START.least), HEAD_START.most)
 
+/** What is to be told of joining, to whoever asks why the DHT named nobody. */
+export interface DhtState {
+  /** Whether a node has answered. */
+  joined: boolean
+  /** `host:port` of the nodes of which neighbours tell. */
+  readonly neighbours: Set<string>
+}
+
+export const dhtState = (): DhtState => ({ joined: false, neighbours: new Set() })
+
 /** Of a machine that boots. */
 export const DHT_TIMING: DhtTiming = {
   ...{ headStartMs, answeredMs: 3_000 },
@@ -49,8 +59,9 @@ export function withDht(
   config: Pick<AgentConfig, 'channel' | 'arch' | 'bootstrap'>,
   addresses: () => ReadonlySet<string>,
   timing: DhtTiming = DHT_TIMING,
+  state: DhtState = dhtState(),
 ): readonly Source[] {
-  const dht = dhtProviders(config, addresses, timing)
+  const dht = dhtProviders(config, addresses, timing, state)
   const hear = (found: Candidate | RejectedCandidate) => {
     const { url, reach, dhtPort } = found
     const host = reach ?? (URL.canParse(url) ? hostAndPort(new URL(url)).host : '')
@@ -82,6 +93,7 @@ export function dhtProviders(
   config: Pick<AgentConfig, 'channel' | 'arch' | 'bootstrap'>,
   addresses: () => ReadonlySet<string>,
   timing: DhtTiming = DHT_TIMING,
+  state: DhtState = dhtState(),
 ): DhtSource {
   const neighbours = new Map<string, BootstrapPeer>()
   let client: DhtClient | undefined
@@ -96,7 +108,7 @@ export function dhtProviders(
     if (signal.aborted) return
     client = await openDhtClient([...bootstrap, ...neighbours.values()], signal)
     try {
-      await lookAgainAndAgain(client, { config, addresses, timing, consider, signal })
+      await lookAgainAndAgain(client, { config, addresses, timing, state, consider, signal })
     } finally {
       await client.stop()
       client = undefined
@@ -107,7 +119,10 @@ export function dhtProviders(
     look: (consider, signal) => Promise.race([look(consider, signal).catch(() => {}), whenAborted(signal)]),
     neighbour(host, port) {
       const peer: BootstrapPeer = { kind: 'address', host, port }
-      if (neighbours.size < MAX_NEIGHBOURS) neighbours.set(`${host} ${port}`, peer)
+      if (neighbours.size < MAX_NEIGHBOURS) {
+        neighbours.set(`${host} ${port}`, peer)
+        state.neighbours.add(`${hostInUrl(host)}:${port}`)
+      }
       client?.join(peer)
     },
     answered() {
@@ -120,16 +135,18 @@ interface Look {
   readonly config: Pick<AgentConfig, 'channel' | 'arch'>
   readonly addresses: () => ReadonlySet<string>
   readonly timing: DhtTiming
+  readonly state: DhtState
   readonly consider: Consider
   readonly signal: AbortSignal
 }
 
 async function lookAgainAndAgain(client: DhtClient, look: Look): Promise<void> {
-  const { signal, timing } = look
+  const { signal, timing, state } = look
   const { first, last } = timing.pauseMs
   for (let pause = first; !signal.aborted; pause = Math.min(pause * 2, last)) {
     while (!client.joined() && !signal.aborted) await pauseFor(JOINED_LOOK_MS, signal)
     if (signal.aborted) return
+    state.joined = true
     await lookOnce(client, look)
     await pauseFor(pause, signal)
   }

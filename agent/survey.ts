@@ -1,14 +1,16 @@
 import { asPlasmError } from '../service/errors.ts'
 import { type BrowseCounts, noCounts } from '../service/mdns-browse.ts'
 import { readTrustPolicy } from '../service/trust-policy.ts'
+import { reachBootstrap } from './bootstrap-reach.ts'
 import type { Candidate, RejectedCandidate } from './candidate.ts'
 import { type CandidateLog, createCandidateLog } from './candidate-log.ts'
 import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
-import { lookAround } from './discover.ts'
+import { asksDht, lookAround } from './discover.ts'
 import { createManifestAsker, type ManifestAnswer } from './fetch-manifests.ts'
 import { readSeen } from './freshness-file.ts'
 import { type Choice, rank } from './rank.ts'
 import { onlyAccepted, onlyAnswered } from './sift.ts'
+import { type DhtState, dhtState } from './source-dht.ts'
 import { STATE_DIRECTORY } from './state-directory.ts'
 
 /** Long enough for the second mDNS query's answers (RFC 6762, 5.2), and for a lookup in a DHT. */
@@ -56,6 +58,15 @@ export interface Survey {
   readonly providers: readonly Discovered[]
   /** Answers that came by mDNS, and what came that was no use and was ignored. */
   readonly mdns: BrowseCounts
+  /** Null where phase.mode does not ask the DHT. */
+  readonly dht: DhtOutcome | null
+}
+
+/** Whether the DHT could be asked at all. */
+export interface DhtOutcome {
+  readonly joined: boolean
+  /** Why it was not joined: one sentence for each node that was tried. */
+  readonly problems: readonly string[]
 }
 
 /**
@@ -76,7 +87,9 @@ export async function survey(request: SurveyRequest = {}): Promise<Survey> {
     all.set(candidate.url, candidate)
     if (!('reason' in candidate)) asked.set(candidate.url, ask(asker, candidate))
   }
-  const table = await lookAround(config, onFound, lookMs, addresses, mdns)
+  const state = dhtState()
+  const table = await lookAround(config, onFound, lookMs, addresses, mdns, state)
+  const dht = asksDht(config) ? await dhtOutcome(config, state) : null
   for (const candidate of table.candidates()) all.set(candidate.url, candidate)
   const answers = await Promise.all(asked.values())
   const judging = { policy, config, log, seen: await readSeen(stateDirectory) }
@@ -96,7 +109,24 @@ export async function survey(request: SurveyRequest = {}): Promise<Survey> {
       ),
     )
   const { channel, arch, mode } = config
-  return { at: new Date().toISOString(), channel, arch, mode, providers, mdns }
+  return { at: new Date().toISOString(), channel, arch, mode, providers, mdns, dht }
+}
+
+/** Joining tells no reasons: whoever was to be joined by is tried once more, by TCP alone. */
+async function dhtOutcome({ bootstrap }: AgentConfig, { joined, neighbours }: DhtState): Promise<DhtOutcome> {
+  if (joined) return { joined, problems: [] }
+  const peers = [...new Set([...bootstrap, ...neighbours])]
+  if (peers.length === 0) {
+    return { joined, problems: ['there is nobody to join it by: phase.bootstrap= names no node, nor does a neighbour'] }
+  }
+  const reach = await reachBootstrap(peers)
+  return {
+    joined,
+    problems: reach.map(
+      ({ peer, problem }) =>
+        `${peer}: ${problem ?? 'something listens there, and has not answered as a node of the DHT'}`,
+    ),
+  }
 }
 
 interface Asked {

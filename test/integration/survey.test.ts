@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { discoveredLines } from '../../agent/discover-view.ts'
 import { survey } from '../../agent/survey.ts'
 import { makeMachine } from '../support/boot-machine.ts'
 import { makeSet } from '../support/boot-set.ts'
+import { makeRoot } from '../support/plasmd.ts'
+import { startPlasmd } from '../support/plasmd-process.ts'
 import { startProvider } from '../support/provider.ts'
+import { until } from '../support/serve-machine.ts'
 import { makeKey, signSet, writePolicy } from '../support/trust.ts'
 
 test("everybody in reach is asked and judged: one to boot from, one that is old, one with a stranger's key", async (t) => {
@@ -44,4 +49,44 @@ test("everybody in reach is asked and judged: one to boot from, one that is old,
   const text = discoveredLines(found, false).join('\n')
   assert.match(text, /^4 providers of stable\/\S+, 1 to boot from/)
   assert.match(text, /plasm-newer {2}by static/)
+})
+
+test('where the DHT could not be joined it says by whom, and why; local mode does not ask it', async (t) => {
+  const look = async (cmdline: string) => {
+    const machine = await makeMachine(cmdline)
+    t.after(machine.remove)
+    const trustFile = join(machine.directory, 'trust/policy.toml')
+    await writePolicy(trustFile, [makeKey()])
+    const { dht } = await survey({
+      ...{ sources: machine.parts.sources!, trustFile, stateDirectory: machine.directory, lookMs: 400 },
+      addresses: () => new Set(['127.0.0.1']),
+    })
+    return dht
+  }
+  assert.equal(await look('phase.bootstrap=127.0.0.1:9'), null)
+  const other = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  t.after(() => other.close())
+  const { port } = other.address() as AddressInfo
+  const silent = await look(`phase.mode=internet phase.bootstrap=127.0.0.1:9,127.0.0.1:${port}`)
+  assert.equal(silent?.joined, false)
+  assert.match(silent.problems[0]!, /^127\.0\.0\.1:9: nobody listens there: .*ECONNREFUSED/)
+  assert.match(silent.problems[1]!, /^127\.0\.0\.1:\d+: something listens there, and has not answered as a node/)
+  const nobody = await look('phase.mode=internet')
+  assert.match(nobody!.problems.join(), /^there is nobody to join it by/)
+})
+
+test('a DHT that is joined is said to be', async (t) => {
+  const root = await makeRoot(t)
+  const { log } = await startPlasmd(t, ['-a', root, '--no-mdns', '--dht-port', '0'])
+  const node = await until('a node', async () => log().find(({ msg }) => msg === 'taking part in the DHT'))
+  const machine = await makeMachine(`phase.mode=internet phase.bootstrap=127.0.0.1:${node.port}`)
+  t.after(machine.remove)
+  const trustFile = join(machine.directory, 'trust/policy.toml')
+  await writePolicy(trustFile, [makeKey()])
+  const { dht } = await survey({
+    ...{ sources: machine.parts.sources!, trustFile, stateDirectory: machine.directory },
+    addresses: () => new Set(['127.0.0.1']),
+  })
+  assert.deepEqual(dht, { joined: true, problems: [] })
 })
