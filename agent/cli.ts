@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import type { AddCommand } from '../service/add-command.ts'
 import { EXIT } from '../service/errors.ts'
-import { readableHelp } from '../service/readable-help.ts'
+import { pointToHelp, readableHelp } from '../service/readable-help.ts'
 import { versionLine } from '../service/version.ts'
 import { addBoot } from './cli/boot.ts'
 import { addComplete } from './cli/complete.ts'
@@ -59,7 +59,7 @@ export async function plasmAgent(argv: readonly string[]): Promise<number> {
     })
   }
   try {
-    await program.parseAsync(argv, { from: 'user' })
+    await pointToHelp(program).parseAsync(argv, { from: 'user' })
     return exit
   } catch (thrown) {
     // commander has printed its message or the help already.

@@ -130,6 +130,8 @@ async function readAnswer(from: string, ask: () => Promise<ProviderAnswer>, limi
   })
 }
 
+const NOBODY_LISTENS = 'nothing listens there: start a provider (`plasmd serve`), or look at the address and the port'
+
 /** Runs a piece of network work; what the client or the kernel throws becomes `transfer-broken`, worth another try. */
 export async function broken<T>(from: string, work: () => Promise<T>): Promise<T> {
   try {
@@ -139,6 +141,7 @@ export async function broken<T>(from: string, work: () => Promise<T>): Promise<T
     const { message, code } = thrown as NodeJS.ErrnoException
     throw new PlasmError('transfer-broken', `${from}: ${message || code}`, {
       facts: { url: from, ...(typeof code === 'string' ? { errno: code } : {}) },
+      ...(code === 'ECONNREFUSED' ? { hint: NOBODY_LISTENS } : {}),
       cause: thrown,
     })
   }

@@ -12,6 +12,9 @@ const LOOK_EVERY_MS = 500
 const CLEAR_SCREEN = '\x1b[H\x1b[2J'
 /** Every image has it: trust policy and release (images/trust-segment.ts). */
 const IMAGE_DIRECTORY = '/etc/plasm'
+const NOT_YET =
+  'it is there from the serve stage on: in the fetch stage, ask plasm-agent why; else plasm-agent logs, or doctor'
+const ENDED = 'init starts it again; plasm-agent logs says why it ended'
 const LOOK_INSIDE = 'to look inside one of the harness: npm run harness -- exec vm1 -- plasm-agent status'
 
 export interface StatusOptions {
@@ -21,7 +24,7 @@ export interface StatusOptions {
 
 export type Found =
   | { readonly state: 'read'; readonly status: Status }
-  | { readonly state: 'not-running'; readonly why: string; readonly hint?: string }
+  | { readonly state: 'not-running'; readonly why: string; readonly hint: string }
   | { readonly state: 'unknown'; readonly why: string; readonly hint?: undefined }
 
 /**
@@ -73,7 +76,8 @@ export function findStatus(file: string, imageDirectory: string = IMAGE_DIRECTOR
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') {
       const why = `not running: there is no ${file}`
-      if (holdsAnything(imageDirectory) || holdsAnything(dirname(file))) return { state: 'not-running', why }
+      if (holdsAnything(imageDirectory) || holdsAnything(dirname(file)))
+        return { state: 'not-running', why, hint: NOT_YET }
       return { state: 'not-running', why: `${why}; this is no machine that Phase Boot booted`, hint: LOOK_INSIDE }
     }
     return { state: 'unknown', why: `status unknown: ${message}` }
@@ -83,7 +87,7 @@ export function findStatus(file: string, imageDirectory: string = IMAGE_DIRECTOR
   const { pid } = status.agent
   return lives(pid)
     ? { state: 'read', status }
-    : { state: 'not-running', why: `not running: pid ${pid} is gone; ${lastWords(status)}` }
+    : { state: 'not-running', why: `not running: pid ${pid} is gone; ${lastWords(status)}`, hint: ENDED }
 }
 
 /** One that may not be read counts as there: then nothing can be said against it. */

@@ -3,7 +3,7 @@ import { hostArch, parseArch } from '../service/arch.ts'
 import { asArgument, checkOption } from '../service/cli-argument.ts'
 import { asPlasmError, EXIT } from '../service/errors.ts'
 import { checkPlasmdProgram } from '../service/plasmd-program.ts'
-import { readableHelp } from '../service/readable-help.ts'
+import { pointToHelp, readableHelp } from '../service/readable-help.ts'
 import { versionLine } from '../service/version.ts'
 import { buildImages, IMAGES } from './build.ts'
 import { whileNoOtherBuilds } from './build-lock.ts'
@@ -114,7 +114,7 @@ function parseSequence(text: string): number {
 }
 
 try {
-  await program().parseAsync()
+  await pointToHelp(program()).parseAsync()
 } catch (thrown) {
   if (thrown instanceof CommanderError) {
     process.exitCode = thrown.exitCode === 0 ? EXIT.ok : EXIT.usage

@@ -4,7 +4,7 @@ import { asArgument } from './cli-argument.ts'
 import { bootstrapPeers, DHT_PORT } from './dht/bootstrap-peer.ts'
 import { asPlasmError, EXIT } from './errors.ts'
 import { CHANNEL } from './manifest.ts'
-import { readableHelp } from './readable-help.ts'
+import { pointToHelp, readableHelp } from './readable-help.ts'
 import { versionLine } from './version.ts'
 
 const EXAMPLES = `
@@ -59,7 +59,7 @@ export async function plasmd(argv: readonly string[]): Promise<number> {
     code = result
   }
   try {
-    await program(done).parseAsync(argv, { from: 'user' })
+    await pointToHelp(program(done)).parseAsync(argv, { from: 'user' })
     return code
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.ok : EXIT.usage

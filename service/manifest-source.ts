@@ -87,6 +87,7 @@ async function readUrl(url: string): Promise<Buffer | undefined> {
     if (thrown instanceof PlasmError) throw thrown
     throw new PlasmError('provider-unreachable', `${url} cannot be read: ${(thrown as Error).message}`, {
       facts: { provider: origin },
+      hint: 'look whether a provider listens there (`plasmd serve`), and at the address and the port',
       cause: thrown,
     })
   } finally {

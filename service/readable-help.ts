@@ -26,3 +26,10 @@ export function readableHelp(program: Command): Command {
       },
     })
 }
+
+/** Makes every usage error name its command and say where its help is. Call it when all commands are there. */
+export function pointToHelp(command: Command, name: string = command.name()): Command {
+  command.showHelpAfterError(`  ${name} --help says what there is`)
+  for (const below of command.commands) pointToHelp(below, `${name} ${below.name()}`)
+  return command
+}

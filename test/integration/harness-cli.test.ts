@@ -82,7 +82,11 @@ test('who forgot -- before a command is told where it belongs, and nobody else',
     [['vm1', 'ls', '-l'], "unknown option '-l'"],
   ] as const) {
     const { stderr } = await exec(...args)
-    assert.equal(stderr, `error: ${says}\n  put -- before the command: plasm-harness exec vm1 -- ls -l`)
+    const lines = [
+      'put -- before the command: plasm-harness exec vm1 -- ls -l',
+      'plasm-harness exec --help says what there is',
+    ]
+    assert.equal(stderr, [`error: ${says}`, ...lines].join('\n  '))
   }
   const { exitCode, stderr } = await exec('vm1', '--timeout', '0', '--', 'ls')
   assert.equal(exitCode, 2)

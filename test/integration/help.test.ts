@@ -6,7 +6,7 @@ import { execa } from 'execa'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const MOST_COLUMNS = 100
 const PROGRAMS = {
-  'agent/main.ts': 'boot serve status update doctor logs handover stage verify complete',
+  'agent/main.ts': 'boot serve status update discover why doctor logs handover stage verify complete',
   'host-harness/cli.ts': 'chain boot console exec',
   'images/cli.ts': 'build publish',
   'service/plasmd.ts': 'serve provider keygen manifest version',
@@ -56,4 +56,19 @@ test('the help of harness and provider has examples', async () => {
 test('boot speaks of the one machine that it starts', async () => {
   assert.doesNotMatch(await help(['host-harness/cli.ts', 'boot']), /each machine/)
   assert.match(await help(['host-harness/cli.ts', 'chain']), /memory of each machine/)
+})
+
+test('wrong usage names the command that was meant, and where its help is', async () => {
+  for (const [command, name] of [
+    [['agent/main.ts', 'frobnicate'], 'plasm-agent'],
+    [['agent/main.ts', 'status', '--jsn'], 'plasm-agent status'],
+    [['agent/main.ts', 'verify'], 'plasm-agent verify'],
+    [['service/plasmd.ts', 'manifest', 'sgn'], 'plasmd manifest'],
+    [['host-harness/cli.ts', 'chain', '--gen'], 'plasm-harness chain'],
+    [['images/cli.ts', 'bild'], 'plasm-images'],
+  ] as const) {
+    const { stderr, exitCode } = await execa(process.execPath, command, { cwd: ROOT, stdin: 'ignore', reject: false })
+    assert.equal(exitCode, 2)
+    assert.equal(stderr.split('\n').at(-1), `  ${name} --help says what there is`)
+  }
 })

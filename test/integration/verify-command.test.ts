@@ -61,5 +61,5 @@ test('a provider is read whole, and what it serves wrong is named', async (t) =>
     ],
   )
   await provider.close()
-  await assert.rejects(verifySet(ask), { code: 'transfer-broken' })
+  await assert.rejects(verifySet(ask), { code: 'transfer-broken', hint: /^nothing listens there: start a provider/ })
 })

@@ -228,6 +228,8 @@ test('exit codes are LSB: 0 ready, 1 not ready, 3 not running, 4 unknown', (t) =
   assert.equal(exitOf(statusFile(t, JSON.stringify(NOT_READY))), 1)
   assert.equal(exitOf('/nonexistent/status.json'), 3)
   assert.equal(exitOf(statusFile(t, JSON.stringify(dead))), 3)
+  const ended = findStatus(statusFile(t, JSON.stringify(dead)))
+  assert.match(ended.state === 'not-running' ? ended.hint : '', /plasm-agent logs says why it ended/)
   assert.equal(exitOf(statusFile(t, '{"version":2}')), 4)
   assert.equal(exitOf(statusFile(t, 'not JSON')), 4)
   assert.equal(exitOf('/'), 4)
@@ -247,7 +249,10 @@ test('where no image was booted and no agent ever ran it is said, and how to loo
   mkdirSync(run)
   mkdirSync(image)
   assert.deepEqual(found(), onHost, 'empty directories make no machine')
-  const before = { state: 'not-running', why: `not running: there is no ${file}` }
+  const before = {
+    ...{ state: 'not-running', why: `not running: there is no ${file}` },
+    hint: 'it is there from the serve stage on: in the fetch stage, ask plasm-agent why; else plasm-agent logs, or doctor',
+  }
   writeFileSync(join(run, 'plasmd.args'), '')
   assert.deepEqual(found(), before, 'a machine whose agent has said nothing yet')
   rmSync(run, { recursive: true })
