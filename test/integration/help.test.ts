@@ -53,6 +53,21 @@ test('the help of harness and provider has examples', async () => {
   }
 })
 
+test('the help of the two stages says what happens, has an example, and all exit codes', async () => {
+  for (const [stage, codes] of [
+    ['boot', [2, 65, 78, 1]],
+    ['serve', [0, 1, 2, 78]],
+  ] as const) {
+    const text = await help(['agent/main.ts', stage])
+    assert.match(
+      text,
+      new RegExp(`What happens:[\\s\\S]*\\nSteps: config,[\\s\\S]*\\nExamples:\\n {2}plasm-agent ${stage} `),
+    )
+    const told = text.slice(text.indexOf('Exit codes:')).match(/\b\d+\b/g)
+    assert.deepEqual(told?.map(Number), codes)
+  }
+})
+
 test('boot speaks of the one machine that it starts', async () => {
   assert.doesNotMatch(await help(['host-harness/cli.ts', 'boot']), /each machine/)
   assert.match(await help(['host-harness/cli.ts', 'chain']), /memory of each machine/)
