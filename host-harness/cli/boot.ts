@@ -4,7 +4,7 @@ import type { Arch } from '../../service/arch.ts'
 import type { Rootfs } from '../rootfs.ts'
 import type { Discovery, NetworkKind } from '../topology.ts'
 import { diskOption } from './disk-option.ts'
-import { checkDiscovery, discoveryOption, networkOption } from './network-options.ts'
+import { checkDiscovery, discoveryOption, networkOfOne } from './network-options.ts'
 import { ARCH, DEFAULT_MEMORY, memoryOption, rootfsOption } from './options.ts'
 
 const HELP = `
@@ -43,7 +43,7 @@ export const addBoot: AddCommand = (program, done) => {
     .option(...memoryOption('the machine'))
     .addOption(rootfsOption())
     .option(...diskOption('the machine'))
-    .addOption(networkOption())
+    .addOption(networkOfOne())
     .addOption(discoveryOption())
     .option('-P, --parameters <words>', 'further words of its kernel command line', '')
     .option('--no-shell', 'without a root shell on its console (phase.shell)')

@@ -6,6 +6,12 @@ export const networkOption = () =>
     .choices(NETWORKS)
     .default('lan')
 
+/** Nobody is kept from the origin where vm1 is the only machine. */
+export const networkOfOne = () =>
+  new Option('-n, --network <kind>', 'one bridge with the origin, or a segment for each')
+    .choices(NETWORKS.filter((network) => network !== 'isolated-origin'))
+    .default('lan')
+
 export const discoveryOption = () =>
   new Option('-d, --discovery <way>', 'how machines find providers; auto is mdns and dht')
     .choices(DISCOVERIES)

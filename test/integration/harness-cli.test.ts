@@ -38,6 +38,15 @@ for (const [args, says] of WRONG) {
   })
 }
 
+test('boot offers no network that makes sense for two machines only', async () => {
+  const boot = (...args: string[]) =>
+    execa(process.execPath, [CLI, 'boot', ...args], { reject: false, stdin: 'ignore', timeout: 30_000 })
+  const { exitCode, stderr } = await boot('--network', 'isolated-origin')
+  assert.equal(exitCode, 2)
+  assert.match(stderr, /Allowed choices are lan, routed\./)
+  assert.doesNotMatch((await boot('--help')).stdout, /isolated-origin|vm1 reaches/)
+})
+
 const images = (...args: string[]) =>
   execa(process.execPath, [IMAGES, ...args], { reject: false, stdin: 'ignore', timeout: 30_000 })
 
