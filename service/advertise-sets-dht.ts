@@ -5,9 +5,8 @@ import { loadDht } from './dht/load.ts'
 import { providerDocument } from './dht/provider-document.ts'
 import { asPlasmError } from './errors.ts'
 import type { NodeKey } from './node-key.ts'
-import { ownAddresses } from './own-addresses.ts'
+import { ownUrls } from './own-urls.ts'
 import { providerIdentity, servedSets } from './status.ts'
-import { hostInUrl } from './url-host.ts'
 
 export interface DhtAdvertisedRoot {
   readonly root: string
@@ -47,7 +46,7 @@ export function advertiseSetsByDht(options: DhtAdvertisedRoot): Pick<DhtAdvertis
 
   async function provided({ port }: DhtAdvertisedRoot) {
     const { machine = null, generation } = await providerIdentity(root)
-    const urls = urlsOf(bind, port)
+    const urls = ownUrls(bind, port)
     const isFirst = (set: { channel: string; arch: Arch }) => set.channel === first.channel && set.arch === first.arch
     const sets = [...(await servedSets(root))].sort((a, b) => Number(isFirst(b)) - Number(isFirst(a)))
     return sets.map((set) => providerDocument(set, { urls, machine, generation, peerId: key.peerId }))
@@ -58,13 +57,4 @@ export function advertiseSetsByDht(options: DhtAdvertisedRoot): Pick<DhtAdvertis
       await (await starting.catch(() => undefined))?.stop()
     },
   }
-}
-
-/** Base URLs by which others reach what listens on an address: on all of this machine where it is any. */
-function urlsOf(bind: string, port: number): readonly string[] {
-  if (bind !== '0.0.0.0' && bind !== '::') return [`http://${hostInUrl(bind)}:${port}`]
-  const usable = [...ownAddresses()].filter(
-    (address) => !address.includes('%') && (bind === '::' || !address.includes(':')),
-  )
-  return usable.map((address) => `http://${hostInUrl(address)}:${port}`)
 }

@@ -2,12 +2,22 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { EXIT } from './errors.ts'
 import { type ProviderOptions, startProvider } from './provider.ts'
+import { recordLines, servingLines } from './serve-view.ts'
 import { servedSets } from './status.ts'
 import { tellSystemd } from './systemd-notify.ts'
 
-/** `plasmd serve`: until SIGTERM or SIGINT; a second signal cuts what still runs. */
-export async function serveCommand(options: Omit<ProviderOptions, 'log'> & { verbose: boolean }): Promise<number> {
-  const log = pino({ level: options.verbose ? 'debug' : 'info' }, pino.destination({ dest: 2, sync: true }))
+const say = (lines: readonly string[]) => lines.forEach((line) => void process.stderr.write(`${line}\n`))
+const FOR_PEOPLE = { write: (text: string) => say(recordLines(text)) }
+
+type Asked = Omit<ProviderOptions, 'log' | 'bind'> & { readonly bind: string; readonly verbose: boolean }
+
+/** `plasmd serve`: until SIGTERM or SIGINT; a second signal cuts what still runs. Logs JSON lines, and for a person on a terminal words. */
+export async function serveCommand(options: Asked): Promise<number> {
+  const person = process.stderr.isTTY === true
+  const log = pino(
+    { level: options.verbose ? 'debug' : 'info' },
+    person ? FOR_PEOPLE : pino.destination({ dest: 2, sync: true }),
+  )
   const signals = new EventTarget()
   const asked = new Promise<void>((resolve) => signals.addEventListener('signal', () => resolve(), { once: true }))
   // Before it serves: whoever sees it serve may ask it to stop at once.
@@ -18,7 +28,9 @@ export async function serveCommand(options: Omit<ProviderOptions, 'log'> & { ver
     })
   }
   const provider = await startProvider({ ...options, log })
-  if ((await servedSets(options.artifacts)).length === 0) {
+  const sets = await servedSets(options.artifacts)
+  if (person) say(servingLines({ ...options, port: provider.port, sets }))
+  if (sets.length === 0) {
     const hint = `sets lie in ${join(options.artifacts, '<channel>/<arch>')}, each with its kernel, and are served as soon as they are there`
     log.warn({ artifacts: options.artifacts, hint }, 'there is no boot set to serve yet')
   }

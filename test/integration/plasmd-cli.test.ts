@@ -9,6 +9,7 @@ import { parseManifest } from '../../service/manifest.ts'
 import { makeRoot, putSet, serve, sha256 } from '../support/plasmd.ts'
 import { PLASMD, startPlasmd } from '../support/plasmd-process.ts'
 import { until } from '../support/serve-machine.ts'
+import { openTerminal } from '../support/terminal.ts'
 
 interface Ended {
   readonly code: number
@@ -168,4 +169,19 @@ test('serve logs JSON lines, requests only with --verbose, and ends with 0 on SI
       flags.length ? [['/x%0a%1b[31m', 404]] : [],
     )
   }
+})
+
+test('on a terminal serve says in words where it is reached, and stops by Ctrl-C', async (t) => {
+  const { root } = await makeSet(t)
+  const serve = [process.execPath, PLASMD, 'serve', '-a', root, '--port', '0', '--no-mdns', '--no-dht']
+  const terminal = openTerminal(serve, 20_000)
+  t.after(() => terminal.stop())
+  await terminal.until(/Ctrl-C stops it/)
+  const url = /^ {2}(http:\/\/\S+)/m.exec(terminal.seen())?.[1]
+  assert.equal((await fetch(`${url}/health`)).status, 200)
+  assert.match(terminal.seen(), new RegExp(`plasmd serves ${root} at[\\s\\S]*stable/arm64`))
+  assert.doesNotMatch(terminal.seen(), /0\.0\.0\.0|\[::\]|"msg"/)
+  terminal.type('\x03')
+  assert.equal(await terminal.end(), 0)
+  assert.match(terminal.seen(), /stopping \(signal SIGINT\)/)
 })
