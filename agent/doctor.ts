@@ -4,10 +4,12 @@ import { asPlasmError, EXIT } from '../service/errors.ts'
 import { hasGivenAddress, ownAddresses } from '../service/own-addresses.ts'
 import { readTrustPolicy, type TrustPolicy } from '../service/trust-policy.ts'
 import { type AgentConfig, type ConfigSources, readConfig } from './config.ts'
+import { dhtFindings } from './doctor-dht.ts'
 import { type DiskFacts, diskFacts, diskFinding } from './doctor-disk.ts'
 import { type Finding, findingLines } from './doctor-view.ts'
 import { portTaken, probePlasmd } from './plasmd-probe.ts'
 import { readFacts } from './preflight.ts'
+import { isPlasmMachine } from './status.ts'
 import { isInMemory } from './store-filesystem.ts'
 
 /** Where the next boot builds its initrd (init/init mounts it). */
@@ -24,6 +26,8 @@ export interface DoctorSetting {
   readonly kexecLoadDisabledFile?: string
   readonly addresses?: () => ReadonlySet<string>
   readonly disk?: DiskFacts
+  /** Whether this is a machine that Phase Boot booted: a host lacks what only such a machine needs. */
+  readonly isMachine?: boolean
   /** Milliseconds since 1970. */
   readonly now?: number
 }
@@ -42,26 +46,41 @@ export async function doctor(json: boolean, setting: DoctorSetting = {}): Promis
   return ok ? EXIT.ok : EXIT.failed
 }
 
+const HOST: Finding = {
+  check: 'machine',
+  verdict: 'doubtful',
+  found:
+    "this is no machine that Phase Boot booted; trust policy, kexec, data disk and store are such a machine's, and not looked at",
+  next: 'inside one of the harness: npm run harness -- exec vm1 -- plasm-agent doctor',
+}
+
 /** Each check by itself: one that fails keeps none of the others from being made. */
-export async function examine(setting: DoctorSetting = {}): Promise<readonly Finding[]> {
+export async function examine(given: DoctorSetting = {}): Promise<readonly Finding[]> {
+  const setting = { isMachine: isPlasmMachine(), ...given }
+  const { isMachine } = setting
+  const before = isMachine ? [] : [HOST]
   const config = await readConfig(setting.sources).catch(asPlasmError)
-  if (config instanceof Error) return [wrong('configuration', config), ...(await machineFindings(setting))]
+  if (config instanceof Error) {
+    return [...before, wrong('configuration', config), ...(await machineFindings(setting))]
+  }
   return [
+    ...before,
     {
       check: 'configuration',
       verdict: 'fine',
       found: `${config.mode} mode, channel ${config.channel}, ${config.arch}`,
     },
     ...(await machineFindings(setting)),
-    disk(setting, config),
-    await store(config).catch((thrown) => wrong('store', thrown)),
-    await port(config),
+    ...(await dhtFindings(config)),
+    ...(isMachine ? [disk(setting, config), await store(config).catch((thrown) => wrong('store', thrown))] : []),
+    await port(config, isMachine),
   ]
 }
 
 async function machineFindings(setting: DoctorSetting): Promise<readonly Finding[]> {
+  const { isMachine = true, now = Date.now() } = setting
   return [
-    ...(await trustAndClock(setting)),
+    ...(isMachine ? await trustAndClock(setting) : [clock({ builtAt: null }, now)]),
     network(setting),
     ...(await memoryAndKexec(setting).catch((thrown) => [wrong('memory', thrown)])),
   ]
@@ -113,7 +132,7 @@ function network({ addresses = ownAddresses }: DoctorSetting): Finding {
   }
 }
 
-async function memoryAndKexec({ kexecLoadDisabledFile }: DoctorSetting): Promise<readonly Finding[]> {
+async function memoryAndKexec({ kexecLoadDisabledFile, isMachine }: DoctorSetting): Promise<readonly Finding[]> {
   const facts = await readFacts(SCRATCH_PARENT, '', 0, kexecLoadDisabledFile)
   const { totalMiB, availableMiB } = facts.memory
   const room = `${availableMiB} of ${totalMiB} MiB available`
@@ -121,7 +140,7 @@ async function memoryAndKexec({ kexecLoadDisabledFile }: DoctorSetting): Promise
     availableMiB >= LITTLE_MEMORY_MIB
       ? { check: 'memory', verdict: 'fine', found: room }
       : { check: 'memory', verdict: 'wrong', found: room, next: 'end other programs, or give the machine more memory' }
-  return [memory, kexec(facts.kexecProgram, facts.kexecLoadDisabled)]
+  return isMachine ? [memory, kexec(facts.kexecProgram, facts.kexecLoadDisabled)] : [memory]
 }
 
 function kexec(program: string | null, disabled: boolean): Finding {
@@ -161,7 +180,7 @@ async function store({ storeRoot }: AgentConfig): Promise<Finding> {
   return { check: 'store', verdict: 'fine', found: `${room} in memory: it is gone when the machine is switched off` }
 }
 
-async function port({ port, mode }: AgentConfig): Promise<Finding> {
+async function port({ port, mode }: AgentConfig, isMachine: boolean): Promise<Finding> {
   const check = `port ${port}`
   const probe = { timeout: PROBE_TIMEOUT_MS, counters: true }
   const { answered, requests } = await probePlasmd(`http://127.0.0.1:${port}`, null, probe)
@@ -177,6 +196,7 @@ async function port({ port, mode }: AgentConfig): Promise<Finding> {
     }
   }
   if (mode === 'private') return { check, verdict: 'fine', found: 'nothing is served in private mode' }
+  if (!isMachine) return { check, verdict: 'fine', found: 'free: `plasmd serve --artifacts DIR` can take it' }
   return {
     check,
     verdict: 'doubtful',

@@ -76,8 +76,7 @@ export function findStatus(file: string, imageDirectory: string = IMAGE_DIRECTOR
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') {
       const why = `not running: there is no ${file}`
-      if (holdsAnything(imageDirectory) || holdsAnything(dirname(file)))
-        return { state: 'not-running', why, hint: NOT_YET }
+      if (isPlasmMachine(file, imageDirectory)) return { state: 'not-running', why, hint: NOT_YET }
       return { state: 'not-running', why: `${why}; this is no machine that Phase Boot booted`, hint: LOOK_INSIDE }
     }
     return { state: 'unknown', why: `status unknown: ${message}` }
@@ -89,6 +88,10 @@ export function findStatus(file: string, imageDirectory: string = IMAGE_DIRECTOR
     ? { state: 'read', status }
     : { state: 'not-running', why: `not running: pid ${pid} is gone; ${lastWords(status)}`, hint: ENDED }
 }
+
+/** Whether an image of ours was booted here, or an agent has run; a host that only has the program is none. */
+export const isPlasmMachine = (file: string = STATUS_FILE, imageDirectory: string = IMAGE_DIRECTORY): boolean =>
+  holdsAnything(imageDirectory) || holdsAnything(dirname(file))
 
 /** One that may not be read counts as there: then nothing can be said against it. */
 function holdsAnything(directory: string): boolean {

@@ -2,7 +2,9 @@ import type { AddCommand } from '../../service/add-command.ts'
 
 const HELP = `
 Looks at configuration, trust policy, clock, network, memory, kexec, data disk, store and port,
-changes nothing, and says what to do about each that is wrong.
+and with phase.mode=internet whether the nodes can be reached by which the DHT is joined. It
+changes nothing, and says what to do about each that is wrong. On a host, which Phase Boot did not
+boot, it leaves out what only a machine needs.
 
 Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage.`
 

@@ -30,6 +30,7 @@ async function machine(t: TestContext, port: number): Promise<DoctorSetting & { 
     kexecLoadDisabledFile: await write('kexec', '0\n'),
     addresses: () => new Set(['192.0.2.7']),
     now: AFTER,
+    isMachine: true,
   }
 }
 
@@ -100,6 +101,38 @@ test('a configuration that is wrong is named, and the rest is looked at all the 
     findings.map(({ check }) => check),
     ['configuration', 'trust', 'clock', 'network', 'memory', 'kexec'],
   )
+})
+
+test('with phase.mode=internet the bootstrap peers are tried: none named, some and none of them in reach', async (t) => {
+  const sound = await machine(t, await port(t, false))
+  const open = `127.0.0.1:${await port(t, true)}`
+  const closed = `127.0.0.1:${await port(t, false)}`
+  const dht = async (words: string) => {
+    await writeFile(join(sound.dir, 'cmdline'), words)
+    return of(sound, 'dht')
+  }
+  assert.equal(await dht(`phase.mode=local phase.bootstrap=${closed}`), undefined)
+  assert.equal((await dht('phase.mode=internet'))?.verdict, 'doubtful')
+  assert.equal((await dht(`phase.mode=internet phase.bootstrap=${open}`))?.verdict, 'fine')
+  const some = await dht(`phase.mode=internet phase.bootstrap=${open},${closed}`)
+  assert.equal(some?.verdict, 'doubtful')
+  assert.match(some.found, new RegExp(`^1 of 2 .*; ${closed}: nobody listens there`))
+  const none = await dht(`phase.mode=internet phase.bootstrap=${closed}`)
+  assert.equal(none?.verdict, 'wrong')
+  assert.match(none.next ?? '', /plasmd serve runs there/)
+})
+
+test('on a host it says that it is none of our machines, and finds nothing wrong in what only they have', async (t) => {
+  const number = await port(t, false)
+  const sound = await machine(t, number)
+  await rm(join(sound.dir, 'store'), { recursive: true })
+  const host = { ...sound, isMachine: false, trustFile: join(sound.dir, 'none.toml') }
+  const findings = await examine({ ...host, kexecLoadDisabledFile: join(sound.dir, 'none') })
+  assert.deepEqual(
+    findings.map(({ check, verdict }) => `${verdict} ${check}`),
+    ['doubtful machine', 'fine configuration', 'fine clock', 'fine network', 'fine memory', `fine port ${number}`],
+  )
+  assert.match(findings[0]!.next ?? '', /exec vm1 -- plasm-agent doctor/)
 })
 
 test('a store that is not there is wrong', async (t) => {
