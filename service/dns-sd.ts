@@ -79,14 +79,22 @@ export function createInstanceTable(): InstanceTable {
     if (!srv || !txt || addresses.length === 0) return undefined
     return { label: labelOf(name), target: srv.target, port: srv.port, addresses, sender, txt: txt.pairs }
   }
-  /** Where all room is taken, one that never became complete makes room for another. */
+  /** Where all room is taken, one that never became complete makes room for another, or one of the sender that has the most. */
   const hasRoom = (sender: string): boolean => {
     const all = [...instances]
-    if (all.filter(([, { introducedBy }]) => introducedBy === sender).length >= KEPT.perSender) return false
+    const own = all.filter(([, { introducedBy }]) => introducedBy === sender).length
+    if (own >= KEPT.perSender) return false
     if (all.length < KEPT.services) return true
     const useless = all.find(([, instance]) => !complete(instance))
-    if (useless) instances.delete(useless[0])
-    return useless !== undefined
+    if (useless) return instances.delete(useless[0])
+    const most = Object.values(Object.groupBy(all, ([, { introducedBy }]) => introducedBy)).reduce((a, b) =>
+      b!.length > a!.length ? b : a,
+    )!
+    // Shares are even then, and nobody's places go to and fro.
+    if (most.length < own + 2) return false
+    const [key, instance] = most.at(-1)!
+    leave(key, instance, 'there is no room for so many of one sender')
+    return true
   }
   const putPointer = (name: string, ttl: number | undefined, sender: string, now: number) => {
     const key = name.toLowerCase()

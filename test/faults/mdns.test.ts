@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { hostArch } from '../../service/arch.ts'
+import { KEPT } from '../../service/dns-sd.ts'
 import { ownLabel } from '../../service/host-label.ts'
 import { browseBeside, found, GOOD, GOOD_URL, rejected } from '../support/browse-beside.ts'
 import type { Browsed } from '../support/browse-program.ts'
@@ -34,6 +35,23 @@ test('of 10,000 bogus services a few are looked at, and the provider among them 
   t.diagnostic(JSON.stringify({ ...browsed.counts, stalled: browsed.stalled, rssMiB: browsed.rssMiB }))
   assert.ok(found(browsed).includes(GOOD_URL))
   assert.ok(new Set(found(browsed)).size <= 9, 'eight of one sender, and the one of the other')
+  assert.ok(browsed.counts.turnedAway > 1000)
+  assert.ok(browsed.stalled < 3000, `nothing else could be done for ${browsed.stalled} ms`)
+  assert.ok(browsed.rssMiB < 150)
+})
+
+test('of 10,000 bogus services from 20 senders few of each are kept, 64 of all, and the provider among them', async (t) => {
+  const senders = 20
+  const bogus = { bogus: 5000, senders }
+  // In the midst of them its packet may be lost; so it is said once more when all places have long been taken.
+  const browsed = await browseBeside([bogus, GOOD, bogus, { ...GOOD, afterMs: 500 }], { every: 1000, browseMs: 6000 })
+  t.diagnostic(JSON.stringify({ ...browsed.counts, stalled: browsed.stalled, rssMiB: browsed.rssMiB }))
+  const kept = new Map(browsed.told.map((candidate) => [candidate.name!, !('reason' in candidate)]))
+  const names = [...kept].filter(([, isThere]) => isThere).map(([name]) => name)
+  assert.ok(names.includes('plasmd-good'), names.join(' '))
+  assert.equal(names.length, KEPT.services)
+  const bySender = Map.groupBy(names, (name) => Number(name.replace('bogus-', '')) % senders)
+  for (const [sender, { length }] of bySender) assert.ok(length <= KEPT.perSender, `${length} of ${sender}`)
   assert.ok(browsed.counts.turnedAway > 1000)
   assert.ok(browsed.stalled < 3000, `nothing else could be done for ${browsed.stalled} ms`)
   assert.ok(browsed.rssMiB < 150)

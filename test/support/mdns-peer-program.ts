@@ -11,7 +11,8 @@ export interface Speech {
   readonly packets: ReadonlyArray<
     | (Told & { readonly from?: string; readonly afterMs?: number })
     | { readonly malformed: string }
-    | { readonly bogus: number; readonly from?: string }
+    /** So many providers that are none, in turn from so many addresses: 10.77.0.100 and those after it; one, from 10.77.0.1, where there is none. */
+    | { readonly bogus: number; readonly senders?: number }
   >
   /** ms; 0: only once. */
   readonly every: number
@@ -27,7 +28,7 @@ for (;;) {
     else if ('bogus' in packet) {
       for (let index = 0; index < packet.bogus; index += 1) {
         const told = { label: `bogus-${index}`, host: `bogus-${index}`, address: `10.77.0.${100 + (index % 100)}` }
-        await send(announcement(told), packet.from)
+        await send(announcement(told), packet.senders ? `10.77.0.${100 + (index % packet.senders)}` : undefined)
       }
     } else {
       await sleep(packet.afterMs ?? 0)

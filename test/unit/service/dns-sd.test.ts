@@ -162,6 +162,38 @@ test('one that is complete finds a place among many that are not', () => {
   assert.deepEqual(table.changes(0).gone, [], 'and keeps it')
 })
 
+/** A whole one. */
+const wholeFrom = (label: string, sender: string): DnsResponse => {
+  const other = (record: Answer) => ({ ...record, name: `${label}.${SERVICE}` }) as Answer
+  return from([{ ...pointer, data: `${label}.${SERVICE}` } as Answer, rest[0]!, ...rest.slice(1).map(other)], sender)
+}
+
+test('where whole ones of a few senders have taken all places, another sender gets one of those who have the most', () => {
+  const table = createInstanceTable()
+  for (let index = 0; index < 10_000; index += 1) table.add(wholeFrom(`bogus-${index}`, `10.1.0.${index % 20}`), 0)
+  assert.equal(table.changes(0).found.length, KEPT.services)
+  table.add(from([pointer, ...rest]), 0)
+  const { found, gone } = table.changes(0)
+  assert.deepEqual(
+    found.map(({ label }) => label),
+    ['plasmd-a'],
+  )
+  assert.deepEqual(
+    gone.map(({ why }) => why),
+    ['there is no room for so many of one sender'],
+  )
+  for (let index = 0; index < 10_000; index += 1) table.add(wholeFrom(`more-${index}`, `10.1.0.${index % 20}`), 0)
+  assert.deepEqual(table.changes(0), { found: [], gone: [] }, 'places do not go to and fro')
+})
+
+test('where as many senders as there are places have one each, whoever was there first stays', () => {
+  const table = createInstanceTable()
+  for (let index = 0; index < KEPT.services; index += 1) table.add(wholeFrom(`one-${index}`, `10.1.0.${index}`), 0)
+  table.changes(0)
+  table.add(from([pointer, ...rest]), 0)
+  assert.deepEqual(table.changes(0), { found: [], gone: [] })
+})
+
 test('services of another kind, and addresses of hosts that nobody named, are not kept', () => {
   const table = createInstanceTable()
   table.add(from([{ ...pointer, data: 'printer._ipp._tcp.local' } as Answer, ...rest]), 0)
