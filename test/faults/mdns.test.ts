@@ -109,7 +109,8 @@ test('of two machines with one name the later one takes another, and its host na
   const ours = `env IPV6=1 ${node('advertise-program.ts', 'plasm-aaaaaa', '8081', 'stable', 'generation=1')}`
   const browsed = await onLinkPair<Browsed>(
     ADVERTISE,
-    `${ours} >&2 & ours=$!; sleep 5; ${node('browse-program.ts', '10000')}; kill $ours`,
+    // The link has only just come up, and the first one is to be there before.
+    `sleep 4; ${ours} >&2 & ours=$!; sleep 5; ${node('browse-program.ts', '10000')}; kill $ours`,
     { ADDRESSES: 'link-local' },
   )
   assert.deepEqual(found(browsed), ['http://plasm-aaaaaa.local:8080'])
