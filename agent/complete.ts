@@ -62,10 +62,11 @@ export async function complete(parts: CompleteParts): Promise<number> {
   for (const artifact of artifactsOf(verified.manifest)) {
     if (await exists(join(handover, artifact.role))) continue
     await using part = await openPart(handover, artifact, verified)
+    const failures = new Set<string>()
     for (let pause = PAUSE_FIRST_SECONDS; ; pause = Math.min(pause * 2, PAUSE_LAST_SECONDS)) {
       if (parts.signal?.aborted) return EXIT.failed
       const failed = await runner
-        .step('refetch', () => fromAny({ artifact, sink: part.sink, provider, config, runner, parts }))
+        .step('refetch', () => fromAny({ artifact, sink: part.sink, provider, failures, config, runner, parts }))
         .catch(asPlasmError)
       if (!failed) break
       runner.emit({ type: 'not-ready', reason: `${failed.message} [${failed.code}]; trying again in ${pause} s` })
@@ -99,11 +100,13 @@ async function fromAny(about: {
   readonly artifact: Artifact
   readonly sink: ArtifactSink
   readonly provider: string | undefined
+  /** URLs of those who were no good before: their answers alone do not end the next search. */
+  readonly failures: Set<string>
   readonly config: AgentConfig
   readonly runner: StepRunner
   readonly parts: CompleteParts
 }): Promise<undefined> {
-  const { artifact, sink, provider, config, runner, parts } = about
+  const { artifact, sink, provider, failures, config, runner, parts } = about
   const totalBytes = artifact.size_bytes
   let told = performance.now()
   const onBytes = (bytes: number) => {
@@ -119,11 +122,12 @@ async function fromAny(about: {
     if (!failed) return
     tell(runner, provider, failed)
   }
-  const candidates = await discover(config, () => {}, parts.discovery ?? DISCOVERY)
+  const candidates = await discover(config, () => {}, parts.discovery ?? DISCOVERY, failures)
   let last: unknown
   for (const candidate of candidates) {
     last = await fetchFrom(candidate).catch(asPlasmError)
     if (!last) return
+    failures.add(candidate.url)
     tell(runner, candidate.url, last as PlasmError)
   }
   throw last

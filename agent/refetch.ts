@@ -1,9 +1,10 @@
 import { PlasmError } from '../service/errors.ts'
 import type { SeenReleases } from '../service/freshness.ts'
 import type { TrustPolicy } from '../service/trust-policy.ts'
-import { createCandidateLog } from './candidate-log.ts'
+import type { Candidate } from './candidate.ts'
+import { type CandidateLog, createCandidateLog } from './candidate-log.ts'
 import type { AgentConfig } from './config.ts'
-import { DISCOVERY, type DiscoverOptions, discover } from './discover.ts'
+import { DISCOVERY, type DiscoverOptions, discover, othersWithin } from './discover.ts'
 import { fetchIntoStore } from './fetch-into-store.ts'
 import { createManifestAsker } from './fetch-manifests.ts'
 import type { StoredSet } from './publish.ts'
@@ -30,9 +31,27 @@ export interface Refetch {
  * @throws PlasmError of discover.ts, fetch-manifests.ts, verify.ts, fetch-set.ts (the last provider's) and store-errors.ts |
  * `no-provider` where all have older sets only
  */
-export async function refetch({ config, policy, seen, atLeast, emit, discovery }: Refetch): Promise<StoredSet> {
+export async function refetch(request: Refetch): Promise<StoredSet> {
+  const { config, emit, discovery = DISCOVERY } = request
   const log = createCandidateLog(emit)
-  const candidates = await discover(config, log.found, discovery ?? DISCOVERY)
+  const candidates = await discover(config, log.found, discovery)
+  const fresh = await freshOf(candidates, request, log).catch(async (thrown) => {
+    if (othersWithin(config, discovery) === 0) throw thrown
+    // Those who answered first are no good: there may be others, who take longer.
+    const known = new Set(log.verdicts().map(({ url }) => url))
+    return freshOf(await discover(config, log.found, discovery, known), request, log)
+  })
+  const ranked = rank(fresh, config.machine)
+  log.ranked(ranked)
+  const { storeRoot: root, channel } = config
+  return onStore(root, async () => publishComplete(root, await fetchIntoStore({ root, channel, ranked, log })))
+}
+
+async function freshOf(
+  candidates: readonly Candidate[],
+  { config, policy, seen, atLeast }: Refetch,
+  log: CandidateLog,
+): Promise<readonly Choice[]> {
   const answered = onlyAnswered(await createManifestAsker(config, policy).answers(candidates), log)
   const accepted = onlyAccepted(answered, policy, config, log, { seen })
   const fresh = accepted.filter(({ candidate, verified: { manifest } }) => {
@@ -41,10 +60,7 @@ export async function refetch({ config, policy, seen, atLeast, emit, discovery }
     return false
   })
   if (fresh.length === 0) throw onlyOlder(atLeast, accepted)
-  const ranked = rank(fresh, config.machine)
-  log.ranked(ranked)
-  const { storeRoot: root, channel } = config
-  return onStore(root, async () => publishComplete(root, await fetchIntoStore({ root, channel, ranked, log })))
+  return fresh
 }
 
 function onlyOlder(atLeast: number, accepted: readonly Choice[]): PlasmError {

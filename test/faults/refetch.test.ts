@@ -113,6 +113,21 @@ test('while only an older set is offered nothing is served, and a newer one is t
   assert.equal(ready.record.set.sequence, 6)
 })
 
+test('who answers first and is no good does not end the search', async (t) => {
+  const set = makeSet({ sequence: 5 })
+  const stale = await provider(t, makeSet({ sequence: 4 }))
+  const later = await provider(t, set)
+  const { port } = new URL(later.url)
+  await later.close()
+  const at = await rottenMachine(t, set, [stale.url, later.url])
+  at.start()
+  await at.event('candidate', ({ url, verdict }) => verdict === 'rejected' && url === stale.url)
+  await provider(t, set, { port: Number(port) })
+  await at.event('ready')
+  const failed = (await at.events()).filter((event) => event.type === 'step-failed' && event.step === 'refetch')
+  assert.deepEqual(failed, [], 'the step looks once more itself')
+})
+
 test('an agent that is started after its set was withdrawn fetches it again', async (t) => {
   const set = makeSet()
   const good = await provider(t, set)

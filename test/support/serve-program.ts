@@ -20,7 +20,7 @@ process.exitCode = await serve({ ...setting, rolling, ...(advertisements === nul
 function onLoopback(advertisements: string): Partial<ServeSetting> {
   return {
     address: () => '127.0.0.1',
-    discovery: { deadlineMs: 500, addresses: () => new Set() },
+    discovery: { deadlineMs: 500, othersMs: 2_000, addresses: () => new Set() },
     advertise: async (service) => {
       const note = (what: string) => appendFileSync(advertisements, `${what} ${JSON.stringify(service)}\n`)
       note('advertised')
