@@ -19,7 +19,9 @@ export interface Terminal {
 
 /** A program with a terminal of its own, by script(1). @param within ms, for it and for each wait */
 export function openTerminal(words: readonly string[], within: number): Terminal {
-  const running = execa('script', ['-qec', words.map((word) => `'${word}'`).join(' '), '/dev/null'], {
+  // A shell that stays would die of the Ctrl-C that the program ends well by.
+  const command = `exec ${words.map((word) => `'${word}'`).join(' ')}`
+  const running = execa('script', ['-qec', command, '/dev/null'], {
     cwd: ROOT,
     reject: false,
     timeout: within,
