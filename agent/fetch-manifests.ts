@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as v from 'valibot'
 import { ENVELOPE_FILE, ENVELOPE_MAX_BYTES } from '../service/dsse.ts'
-import { asPlasmError, type PlasmError } from '../service/errors.ts'
+import { asPlasmError, PlasmError } from '../service/errors.ts'
 import { MANIFEST_FILE, MANIFEST_MAX_BYTES } from '../service/manifest.ts'
 import type { TrustPolicy } from '../service/trust-policy.ts'
 import type { Candidate } from './candidate.ts'
@@ -11,6 +12,15 @@ import type { RawManifest } from './verify.ts'
 const AT_ONCE = 8
 const LIMITS = { connectMs: 3_000, headersMs: 3_000, stallMs: 3_000 }
 const STATUS_MAX_BYTES = 64 * 1024
+/** One that gives a byte now and then must not hold up a boot from others. */
+export interface AskTiming {
+  /** For all that is asked of one provider, ms. */
+  readonly wholeMs: number
+  /** How long each may still take once one of them has given a manifest, ms. */
+  readonly othersMs: number
+}
+
+const ASK_TIMING: AskTiming = { wholeMs: 10_000, othersMs: 2_000 }
 
 /** A candidate that answered: its manifest as received, its name and generation as it tells them. */
 export interface Answered {
@@ -44,13 +54,14 @@ interface Told {
 export function createManifestAsker(
   config: Pick<AgentConfig, 'channel' | 'arch'>,
   { keys }: Pick<TrustPolicy, 'keys'>,
+  { wholeMs, othersMs }: AskTiming = ASK_TIMING,
 ): ManifestAsker {
   const place = `/${config.channel}/${config.arch}`
   const asked = new Map<string, Promise<Told>>()
   const ask = (candidate: Candidate): Promise<Told> => {
     const known = asked.get(candidate.url)
     if (known) return known
-    const told = askProvider(candidate, place, keys.length > 0)
+    const told = askProvider(candidate, place, keys.length > 0, wholeMs)
     // Whoever waits for the answer is told of its failure.
     told.catch(() => {})
     asked.set(candidate.url, told)
@@ -61,29 +72,60 @@ export function createManifestAsker(
     async answers(candidates) {
       const answers: ManifestAnswer[] = []
       const queue = [...candidates.entries()]
+      const first = Promise.withResolvers<void>()
+      const end = new AbortController()
+      const told = async (candidate: Candidate): Promise<Told> => {
+        const mine = sleep(othersMs, undefined, { signal: end.signal })
+        const late = Promise.all([mine, first.promise.then(() => sleep(othersMs, undefined, { signal: end.signal }))])
+        const answer = ask(candidate).then((told) => {
+          first.resolve()
+          return told
+        })
+        return Promise.race([answer, late.then(() => Promise.reject(tooLate(candidate.url, othersMs)))])
+      }
       const work = async () => {
         for (let next = queue.shift(); next; next = queue.shift()) {
           const [index, candidate] = next
-          answers[index] = await ask(candidate).then(
+          answers[index] = await told(candidate).then(
             ({ raw, introduced }) => ({ candidate: introducing(candidate, introduced), raw }),
             (thrown) => ({ candidate, error: asPlasmError(thrown) }),
           )
         }
       }
       await Promise.all(Array.from({ length: AT_ONCE }, work))
+      end.abort()
       return answers
     },
   }
 }
 
-async function askProvider(candidate: Candidate, place: string, signed: boolean): Promise<Told> {
+const tooLate = (url: string, milliseconds: number) =>
+  new PlasmError('transfer-broken', `${url}: no whole manifest within ${milliseconds / 1000} s`, { facts: { url } })
+
+async function askProvider(candidate: Candidate, place: string, signed: boolean, wholeMs: number): Promise<Told> {
   const connection = await connectProvider(candidate, LIMITS)
-  try {
+  const read = async (): Promise<Told> => {
     const raw = (signed && (await askEnvelope(connection, place))) || (await askPlain(connection, place))
     return { raw, introduced: candidate.generation === null ? await introduce(connection) : undefined }
+  }
+  try {
+    return await within(wholeMs, candidate.url, read())
   } finally {
     await connection.close()
   }
+}
+
+/** @throws PlasmError `transfer-broken` where it takes longer */
+async function within<T>(milliseconds: number, url: string, work: Promise<T>): Promise<T> {
+  const end = new AbortController()
+  const late = sleep(milliseconds, undefined, { signal: end.signal }).then(() =>
+    Promise.reject(tooLate(url, milliseconds)),
+  )
+  return Promise.race([work, late]).finally(() => {
+    end.abort()
+    // Whichever was not waited for ends by an error of its own.
+    for (const left of [work, late]) left.catch(() => {})
+  })
 }
 
 /** Undefined where the provider has none. */
