@@ -6,10 +6,13 @@ import { isLinkLocal, isOnLink, type Link, ownLinks } from '../service/own-links
 import { printable } from '../service/printable.ts'
 import { bestAddress, placeOf } from '../service/provider-place.ts'
 import type { Candidate, RejectedCandidate } from './candidate.ts'
+import type { AgentConfig } from './config.ts'
 
 /** What is advertised is shown to people, and cut: anybody can advertise anything. */
 const SHOWN = 64
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
+
+const BEYOND = 'its address is on no link of this machine, and it asks nobody beyond (phase.mode)'
 
 /**
  * Turns an advertised instance into a place to ask, or says why not. All of it is safe to print.
@@ -17,13 +20,15 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
  */
 export function judgeInstance(
   { label, target, port, addresses, sender, txt }: ServiceInstance,
-  wanted: { readonly channel: string; readonly arch: string },
+  wanted: Pick<AgentConfig, 'channel' | 'arch' | 'mode'>,
   own: ReadonlySet<string>,
   links: readonly Link[] = ownLinks(),
 ): Candidate | RejectedCandidate {
   const usable = addresses.filter((address) => addressProblem(address, port, own) === undefined)
   const near = usable.filter((address) => [...own].some((ours) => familyOf(ours) === familyOf(address)))
-  const address = bestAddress(near, sender) ?? bestAddress(usable, sender) ?? bestAddress(addresses, sender)!
+  const isNear = (address: string) => links.some((link) => isOnLink(link, address))
+  const address = [near.filter(isNear), near, usable, addresses].flatMap((some) => bestAddress(some, sender) ?? [])[0]!
+  const onLink = isNear(address)
   const machine = txt.get('machine') || label
   const candidate: Candidate = {
     ...placeOf(target, port, address),
@@ -31,8 +36,10 @@ export function judgeInstance(
     name: printable(machine, SHOWN),
     generation: numberIn(txt.get('generation'), 6) ?? null,
     ...claimed(txt),
-    onLink: links.some((link) => isOnLink(link, address)),
+    onLink,
   }
+  // A neighbour may name any address, and this machine would send packets there.
+  const mayAsk = onLink || wanted.mode === 'internet'
   const channel = txt.get('channel') ?? wanted.channel
   const arch = txt.get('arch') ?? wanted.arch
   const reason =
@@ -42,7 +49,7 @@ export function judgeInstance(
         ? `it serves channel ${printable(channel, SHOWN)}, not ${wanted.channel}`
         : canonicalArch(arch) !== wanted.arch
           ? `it serves ${printable(arch, SHOWN)}, not ${wanted.arch}`
-          : addressProblem(address, port, own)
+          : (addressProblem(address, port, own) ?? (mayAsk ? undefined : BEYOND))
   return reason === undefined ? candidate : { ...candidate, reason }
 }
 

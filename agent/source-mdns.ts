@@ -26,7 +26,7 @@ const MOVED = 'it is somewhere else now'
  * @param counts of what came that was no use, kept up to date
  */
 export function linkProviders(
-  config: Pick<AgentConfig, 'channel' | 'arch'>,
+  config: Pick<AgentConfig, 'channel' | 'arch' | 'mode'>,
   addresses: () => ReadonlySet<string>,
   counts?: BrowseCounts,
 ): Source {

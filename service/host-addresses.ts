@@ -42,7 +42,11 @@ export function createHostAddresses(): HostAddresses {
       known.delete(address)
       // No time to live is a goodbye (RFC 6762, 10.1).
       if (!ttl) before && known.set(address, { ...before, ...goodbye(before, now) })
-      else if (known.size < PER_HOST) known.set(address, { ...lease(ttl, now), type, link })
+      else {
+        // Whoever says that a host has many addresses must not keep the host's own from being heard.
+        if (known.size >= PER_HOST) known.delete(known.keys().next().value!)
+        known.set(address, { ...lease(ttl, now), type, link })
+      }
     },
     of: (host) => [...(hosts.get(host)?.keys() ?? [])],
     expire(isNamed, now) {

@@ -8,7 +8,7 @@ import { ownAddresses } from '../../service/own-addresses.ts'
 const wanted = Number(process.argv[2])
 const found = new Map<string, Candidate>()
 const stop = new AbortController()
-const looking = linkProviders({ channel: 'stable', arch: hostArch() }, ownAddresses)((candidate) => {
+const looking = linkProviders({ channel: 'stable', arch: hostArch(), mode: 'local' }, ownAddresses)((candidate) => {
   if (!('reason' in candidate)) found.set(candidate.url, candidate)
   if (found.size >= wanted) stop.abort()
 }, stop.signal)

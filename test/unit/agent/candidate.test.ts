@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import type { NetworkInterfaceInfo } from 'node:os'
 import { test } from 'node:test'
 import { settledAt } from '../../../agent/candidate.ts'
 import { judgeInstance } from '../../../agent/judge-instance.ts'
+import { linksIn } from '../../../service/own-links.ts'
 
 const own = new Set(['10.0.0.2', 'fe80::2%eth0'])
 
@@ -42,7 +44,7 @@ test('takes the address that the answer came from, and the first that is usable 
     sender: '10.0.0.1',
     txt: new Map([['generation', '-1']]),
   }
-  const wanted = { channel: 'stable', arch: 'x86_64' }
+  const wanted = { channel: 'stable', arch: 'x86_64', mode: 'internet' } as const
   assert.deepEqual(judgeInstance(instance, wanted, own, []), {
     url: 'http://10.0.0.1:8080',
     source: 'mdns',
@@ -53,7 +55,7 @@ test('takes the address that the answer came from, and the first that is usable 
   assert.equal(judgeInstance({ ...instance, sender: '10.5.5.5' }, wanted, own, []).url, 'http://10.9.9.9:8080')
 })
 
-const WANTED = { channel: 'stable', arch: 'x86_64' }
+const WANTED = { channel: 'stable', arch: 'x86_64', mode: 'internet' } as const
 const heard = (txt: Record<string, string>, label = 'plasmd-a', address = '10.0.0.1') => ({
   label,
   target: 'a.local',
@@ -111,4 +113,19 @@ test('a provider with many addresses is reached by a family that this machine ha
   assert.equal(from('fe80::2%eth0'), 'http://a.local:8080')
   assert.equal(from('fd00::2', 'fe80::2%eth0'), 'http://[fd00::1]:8080')
   assert.equal(from('10.0.0.2', 'fd00::2', 'fe80::2%eth0'), 'http://10.0.0.1:8080')
+})
+
+test('in mode local a neighbour cannot send this machine beyond its link, and of its addresses the one on the link counts', () => {
+  const info = { address: '10.0.0.2', family: 'IPv4', cidr: '10.0.0.2/24', internal: false } as NetworkInterfaceInfo
+  const links = linksIn({ eth0: [info] })
+  const local = { ...WANTED, mode: 'local' } as const
+  const beyond = { ...heard({}, 'plasmd-a', '192.0.2.1'), sender: '10.0.0.66' }
+  const judged = judgeInstance(beyond, local, own, links)
+  assert.match('reason' in judged ? judged.reason : '', /on no link of this machine/)
+  assert.ok(!('reason' in judgeInstance(beyond, WANTED, own, links)))
+  const both = { ...beyond, addresses: ['192.0.2.1', '10.0.0.1'] }
+  assert.deepEqual(judgeInstance(both, local, own, links), {
+    ...judgeInstance(heard({}), WANTED, own, links),
+    onLink: true,
+  })
 })

@@ -43,7 +43,7 @@ test('only a newer set is a successor, and an unsigned one none of a signed one'
 })
 
 test('an advertised sequence is known as a claim, and what is no number is none', () => {
-  const wanted = { channel: 'stable', arch: 'x86_64' }
+  const wanted = { channel: 'stable', arch: 'x86_64', mode: 'internet' } as const
   const instance = (sequence: string) => ({
     label: 'plasmd-a',
     target: 'a.local',

@@ -218,3 +218,14 @@ test('TXT: no case in keys, the first of a name, a lone key, an equals sign in t
   const pairs = parseTxt(['Channel=a', 'channel=b', 'flag', 'x=1=2', '=y'].map((text) => Buffer.from(text)))
   assert.deepEqual(Object.fromEntries(pairs), { channel: 'a', flag: '', x: '1=2' })
 })
+
+test('whoever gives a host many addresses does not keep its own from being heard', () => {
+  const table = told()
+  const address = (data: string): Answer => ({ type: 'A', name: 'a.local', data, ttl: 120 })
+  const wrong = Array.from({ length: 40 }, (_, index) => address(`10.0.0.${100 + index}`))
+  table.add(from(wrong, '10.0.0.66'), 1000)
+  table.add(from([address('10.0.0.1')]), 2000)
+  const [instance] = table.changes(2000).found
+  assert.ok(instance?.addresses.includes('10.0.0.1'), String(instance?.addresses))
+  assert.ok(instance.addresses.length <= 16)
+})
