@@ -7,6 +7,7 @@ import type { Candidate, RejectedCandidate } from './candidate.ts'
 import type { AgentConfig } from './config.ts'
 import { judgeInstance } from './judge-instance.ts'
 import type { Source } from './source.ts'
+import { tellApart } from './tell-apart.ts'
 
 /**
  * How long after its start a program waits for an address of this machine before it connects by IPv6 link-local addresses, which are
@@ -46,7 +47,8 @@ export function linkProviders(
       const known = present.get(label)
       if (!known) return
       const own = addresses()
-      const judged = judgeInstance(known.instance, config, own)
+      const others = [...told].flatMap(([other, candidates]) => (other === label ? [] : candidates))
+      const judged = tellApart(judgeInstance(known.instance, config, own), others)
       const early = hasGivenAddress(own)
         ? performance.now() - known.at < REST_WITHIN_MS
         : process.uptime() < GIVEN_WITHIN_SECONDS && uptime() < YOUNG_SECONDS

@@ -227,5 +227,5 @@ test('whoever gives a host many addresses does not keep its own from being heard
   table.add(from([address('10.0.0.1')]), 2000)
   const [instance] = table.changes(2000).found
   assert.ok(instance?.addresses.includes('10.0.0.1'), String(instance?.addresses))
-  assert.ok(instance.addresses.length <= 16)
+  assert.ok(instance!.addresses.length <= 16)
 })
