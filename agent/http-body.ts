@@ -20,6 +20,9 @@ export const TRANSFER_LIMITS: TransferLimits = {
   pauseMs: 250,
 }
 
+/** For a small document whole, however steadily its bytes come. */
+const DOCUMENT_WITHIN_MS = 10_000
+
 /** An answer whose body is still to be read. */
 export interface ProviderAnswer {
   readonly statusCode: number
@@ -118,6 +121,8 @@ async function readAnswer(from: string, ask: () => Promise<ProviderAnswer>, limi
     response.body.on('error', () => {}).destroy()
     throw tooLong(from, limit)
   }
+  const late = () => response.body.destroy(new Error(`no whole answer within ${DOCUMENT_WITHIN_MS / 1000} s`))
+  const timer = setTimeout(late, DOCUMENT_WITHIN_MS)
   return broken(from, async () => {
     const parts: Buffer[] = []
     let bytes = 0
@@ -127,7 +132,7 @@ async function readAnswer(from: string, ask: () => Promise<ProviderAnswer>, limi
       parts.push(part)
     }
     return Buffer.concat(parts, bytes)
-  })
+  }).finally(() => clearTimeout(timer))
 }
 
 const NOBODY_LISTENS = 'nothing listens there: start a provider (`plasmd serve`), or look at the address and the port'

@@ -11,7 +11,12 @@ export interface Patience {
   readonly headersMs: number
   /** Longest pause between two pieces of the body. */
   readonly stallMs: number
+  /** Least that must come of the body in so long; absent: {@link PACE}. */
+  readonly pace?: { readonly ms: number; readonly bytes: number }
 }
+
+/** Slower than any line that a set would be fetched by: who gives a byte now and then must not hold up a boot from others. */
+const PACE = { ms: 30_000, bytes: 512 * 1024 }
 
 export interface StreamRequest {
   readonly url: string
@@ -45,7 +50,7 @@ export interface StreamAnswer {
  */
 export function streamHttp(request: StreamRequest): Promise<StreamAnswer> {
   const { hostname, host, port } = new URL(request.url)
-  const { connectMs, headersMs, stallMs } = request.patience
+  const { connectMs, headersMs, stallMs, pace = PACE } = request.patience
   return new Promise((resolve, reject) => {
     let head = ''
     let answer: StreamAnswer | undefined
@@ -74,6 +79,7 @@ export function streamHttp(request: StreamRequest): Promise<StreamAnswer> {
       answer = parseHead(head.slice(0, end))
       if (!answer) throw problem('does not answer in HTTP/1')
       wait(stallMs, 'sends nothing for')
+      keepPace()
       request.onHead?.(answer)
       return data.subarray(end + HEAD_END.length - before)
     }
@@ -88,6 +94,15 @@ export function streamHttp(request: StreamRequest): Promise<StreamAnswer> {
       overdue = `${what} ${milliseconds / 1000} s`
       socket.setTimeout(milliseconds)
     }
+    let pacing: NodeJS.Timeout | undefined
+    const keepPace = () => {
+      let before = received
+      pacing = setInterval(() => {
+        if (received - before < pace.bytes)
+          socket.destroy(problem(`sends less than ${pace.bytes} bytes in ${pace.ms / 1000} s`))
+        before = received
+      }, pace.ms)
+    }
 
     const socket = connect({
       host: request.reach ?? hostname.replace(/^\[|\]$/g, ''),
@@ -100,6 +115,7 @@ export function streamHttp(request: StreamRequest): Promise<StreamAnswer> {
     socket.on('timeout', () => socket.destroy(problem(overdue)))
     socket.on('error', reject)
     socket.on('close', () => {
+      clearInterval(pacing)
       const untilClose = answer !== undefined && answer.length === undefined
       if (answer && (isWhole() || untilClose)) resolve(answer)
       else reject(problem(`closed after ${received} of ${answer?.length ?? 'unknown'} bytes`))

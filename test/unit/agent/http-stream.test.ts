@@ -95,3 +95,23 @@ for (const callback of ['onHead', 'onBody'] as const) {
     assert.equal(failure, own)
   })
 }
+
+test('a body that comes by the byte is given up, and one that keeps the pace is not', async (t) => {
+  const long = 'HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n'
+  const every20ms = (piece: string) => (socket: Socket) => {
+    socket.write(long)
+    const timer = setInterval(() => socket.write(piece), 20)
+    socket.once('close', () => clearInterval(timer))
+  }
+  const patience = { connectMs: 500, headersMs: 500, stallMs: 500, pace: { ms: 200, bytes: 100 } }
+  const ask = async (piece: string) => {
+    let bytes = 0
+    const onBody = (data: Buffer) => {
+      bytes += data.length
+    }
+    await streamHttp({ url: await server(t, every20ms(piece)), method: 'GET', patience, onBody })
+    return bytes
+  }
+  await assert.rejects(ask('x'), /sends less than 100 bytes in 0.2 s/)
+  assert.equal(await ask('x'.repeat(50)), 1000)
+})
