@@ -7,7 +7,6 @@ import { DISCOVERY, discover, othersWithin } from './discover.ts'
 import { createManifestAsker, type ManifestAsker } from './fetch-manifests.ts'
 import { readSeen } from './freshness-file.ts'
 import type { Choice } from './rank.ts'
-import { loadReceipts } from './request-receipt.ts'
 import { onlyAccepted, onlyAnswered } from './sift.ts'
 import { STATE_DIRECTORY } from './state-directory.ts'
 
@@ -54,15 +53,11 @@ async function look(attempts: Attempts, log: CandidateLog, known: ReadonlySet<st
   return accepted
 }
 
-/**
- * What is found is asked for its manifest while more answers are waited for, when the processor is idle; what receipts need
- * loads meanwhile, too.
- */
+/** What is found is asked for its manifest while more answers are waited for, when the processor is idle. */
 function asking(manifests: ManifestAsker, log: CandidateLog): (found: Candidate | RejectedCandidate) => void {
   return (found) => {
     log.found(found)
     if ('reason' in found) return
     manifests.begin(found)
-    void loadReceipts()
   }
 }

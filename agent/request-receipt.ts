@@ -7,8 +7,8 @@ import type { VerifiedManifest } from './verify.ts'
 
 const LIMITS = { connectMs: 3_000, headersMs: 3_000, stallMs: 3_000 }
 
-/** Takes a moment in a guest: whoever will ask soon may begin before. */
-export const loadReceipts = () =>
+/** Takes a moment in a guest, and only who has chosen a provider needs it. */
+const loadReceipts = () =>
   Promise.all([
     import('../service/receipt-request.ts'),
     import('../service/lineage-file.ts'),

@@ -26,7 +26,7 @@ export interface DhtTiming {
 /** Where starting this program took long, so does hearing an answer. */
 const SLOWNESS_MS = performance.now()
 const HEAD_START = { least: 250, most: 2_500 }
-const headStartMs = Math.min(Math.max(SLOWNESS_MS / 2, HEAD_START.least), HEAD_START.most)
+const headStartMs = Math.min(Math.max(SLOWNESS_MS / 4, HEAD_START.least), HEAD_START.most)
 
 /** What is to be told of joining, to whoever asks why the DHT named nobody. */
 export interface DhtState {
