@@ -191,8 +191,9 @@ async function port({ port, mode }: AgentConfig, isMachine: boolean): Promise<Fi
     return {
       check,
       verdict: 'wrong',
-      found: 'another program listens there, or plasmd hangs',
-      next: `see which by \`plasm-agent status\`; end that program, or set port in /etc/plasm/agent.toml`,
+      found:
+        'what listens there does not answer as plasmd: it is busy (while it is read back) or hangs, or is another program',
+      next: 'look again in a minute; if it lasts see `plasm-agent status`; end that program, or set port in /etc/plasm/agent.toml',
     }
   }
   if (mode === 'private') return { check, verdict: 'fine', found: 'nothing is served in private mode' }

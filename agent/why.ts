@@ -24,7 +24,7 @@ export async function why(json: boolean, places: WhyPlaces = {}): Promise<number
   const found = await lastChoice(places)
   if (!found) {
     throw new PlasmError('no-choice', 'this machine has not chosen a provider yet, or was not booted by plasm-agent', {
-      hint: 'see who is there: plasm-agent discover; in a machine of the harness: npm run harness -- exec vm1 -- plasm-agent why',
+      hint: 'just after kexec ask again once the agent has adopted its set (plasm-agent status); who is there: plasm-agent discover; of a machine of the harness: npm run harness -- exec vm1 -- plasm-agent why',
     })
   }
   console.log(json ? JSON.stringify(found) : whyLines(found).join('\n'))

@@ -63,12 +63,17 @@ export async function listCommand({ addr, json, ...where }: ListOptions): Promis
   return EXIT.ok
 }
 
+const NOBODY =
+  '  start one with plasmd serve, let UDP 5353 pass, or name the DHT with --bootstrap; machines of the harness have a network of their own (docs/network.md)'
+
 async function listAll(json: boolean, { bootstrap, ...place }: Omit<ListOptions, 'addr' | 'json'>): Promise<number> {
   const { findAround } = await import('./find-around.ts')
   const { providers, notJoined } = await findAround(bootstrap && { bootstrap, ...place })
   if (json) print(JSON.stringify(providers))
-  else if (providers.length === 0) print(`no provider answers on this link${bootstrap ? ' or is in the DHT' : ''}`)
-  else for (const provider of providers) for (const line of foundLines(provider)) print(line)
+  else if (providers.length === 0) {
+    print(`no provider answers on this link${bootstrap ? ' or is in the DHT' : ''}`)
+    console.error(NOBODY)
+  } else for (const provider of providers) for (const line of foundLines(provider)) print(line)
   if (notJoined) console.error(`plasmd: ${notJoined}`)
   return providers.some(({ latencyMs }) => latencyMs !== null) ? EXIT.ok : EXIT.unavailable
 }
