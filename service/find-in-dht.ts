@@ -20,8 +20,11 @@ export interface DhtPlace {
 /** Long enough to join by a node that answers. */
 const JOIN_WITHIN_MS = 5_000
 const JOINED_LOOK_MS = 50
-/** Of the search itself; a peer gets 3 s to answer. */
-const SEARCH_MS = 8_000
+/** Who has just begun is found only once its record is there, so it is looked for more than once. */
+const LOOK_FOR_MS = 4_000
+const PAUSE_MS = 500
+/** Of all of it; a peer gets 3 s to answer. */
+const SEARCH_MS = 10_000
 /** Anybody can put more. */
 const MAX_FOUND = 64
 const NOTHING_SAID = { generation: null, sequence: null, version: null, load: null, set: null, peerId: null }
@@ -44,41 +47,59 @@ export async function findInDht(
       const notJoined = `the DHT could not be joined: no node answers at ${place.bootstrap.join(', ')} within ${JOIN_WITHIN_MS / 1000} s; see that one runs there, and that its TCP port can be reached`
       return { found: [], notJoined }
     }
-    const found = new Map<string, FoundProvider>()
+    const found: Found = { peers: new Map(), values: new Map() }
     const ended = sleep(SEARCH_MS, undefined, { signal: stop.signal }).catch(() => {})
-    await Promise.race([search(client, place, found), ended])
-    return { found: [...found.values()].sort((a, b) => a.url.localeCompare(b.url)) }
+    await Promise.race([searchAgain(client, place, found), ended])
+    return { found: all(found) }
   } finally {
     stop.abort()
     await client.stop()
   }
 }
 
-/** Every key. What peers say of themselves is put before values, which say no more than where to ask. */
-async function search(client: DhtClient, place: DhtPlace, found: Map<string, FoundProvider>): Promise<void> {
-  const keys = recordKeys(place.channel, place.arch).map(({ bytes }) => bytes)
-  const take = (provider: FoundProvider) => {
-    if (found.size < MAX_FOUND && !found.has(provider.url)) found.set(provider.url, provider)
+/** By peer id, and by what was said. */
+interface Found {
+  readonly peers: Map<string, FoundProvider>
+  readonly values: Map<string, FoundProvider>
+}
+
+/** A value says no more than where to ask: a peer that is there says more. */
+function all({ peers, values }: Found): readonly FoundProvider[] {
+  const urls = new Set([...peers.values()].map(({ url }) => url))
+  const others = [...values.values()].filter(({ url }) => !urls.has(url))
+  return [...peers.values(), ...others].sort((a, b) => a.url.localeCompare(b.url))
+}
+
+async function searchAgain(client: DhtClient, place: DhtPlace, found: Found): Promise<void> {
+  for (const end = performance.now() + LOOK_FOR_MS; performance.now() < end; await sleep(PAUSE_MS)) {
+    await search(client, place, found)
   }
+}
+
+/** Every key once. Who has answered is not asked again. */
+async function search(client: DhtClient, place: DhtPlace, { peers, values }: Found): Promise<void> {
+  const keys = recordKeys(place.channel, place.arch).map(({ bytes }) => bytes)
   const asked = new Set<string>()
-  const asks: Promise<void>[] = []
-  const values: Uint8Array[] = []
+  const asks: Promise<unknown>[] = []
   const everywhere = (find: (key: Uint8Array) => Promise<void>) =>
     Promise.all(keys.map((key) => find(key).catch(() => {})))
   await Promise.all([
     everywhere(async (key) => {
       for await (const peer of client.providers(key)) {
-        if (asked.has(peer.peerId) || asked.size >= MAX_FOUND) continue
+        const known = peers.get(peer.peerId)
+        if (asked.has(peer.peerId) || (known && !known.problem) || (!known && peers.size >= MAX_FOUND)) continue
         asked.add(peer.peerId)
-        asks.push(ask(peer, place).then(take))
+        asks.push(ask(peer, place).then((provider) => peers.set(peer.peerId, provider)))
       }
     }),
     everywhere(async (key) => {
-      for await (const value of client.values(key)) if (values.length < MAX_FOUND) values.push(value)
+      for await (const value of client.values(key)) {
+        const provider = valueAt(value, place)
+        if (values.size < MAX_FOUND) values.set(provider.url, provider)
+      }
     }),
   ])
   await Promise.all(asks)
-  for (const value of values) take(valueAt(value, place))
 }
 
 async function ask(peer: FoundPeer, place: DhtPlace): Promise<FoundProvider> {
