@@ -83,7 +83,8 @@ export async function discover(
       const settled =
         settledAt(found.filter(isNew)) ?? (found.length > 0 ? startedAt + othersWithin(where, options) : undefined)
       const enough = thorough && asksDht(where) ? deadline : settled
-      if (settled !== undefined && now >= enough!) {
+      // One that moves about is found anew each time: the deadline counts all the same.
+      if (settled !== undefined && (now >= enough! || now >= deadline)) {
         tellSilent(where, table)
         return table.candidates()
       }

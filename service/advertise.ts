@@ -101,12 +101,13 @@ export async function advertise(ad: Ad): Promise<Advertisement> {
 
 /**
  * Names the interfaces, so that ciao does not run `ip` in a shell, now and every 15 s, to find them: a guest may have neither,
- * and a fork is dear there. (It looks for a loopback interface when told names, and fails without.)
+ * and a fork is dear there. (It looks for a loopback interface when told names, and fails without.) Where no link has an address yet
+ * it begins on loopback: links are followed from then on.
  */
 function namesToGive(ipv6: boolean): readonly string[] | undefined {
-  const hasLoopback = Object.values(networkInterfaces()).some((all) => all?.some(({ internal }) => internal))
+  const [loopback] = Object.entries(networkInterfaces()).find(([, all]) => all?.some(({ internal }) => internal)) ?? []
   const names = [...linkAddresses(ipv6).keys()]
-  return hasLoopback && names.length > 0 ? names : undefined
+  return loopback === undefined ? undefined : names.length > 0 ? names : [loopback]
 }
 
 /** Only links with an address of a family that is advertised. By IPv6 ciao speaks from link-local addresses, as it should (RFC 6762, 15). */

@@ -77,6 +77,15 @@ test('plasmd provider list tells people what is advertised', { skip: why('unshar
   assert.match(told[first + 2] ?? out, /^ {4}says: version 1\.2\.3, sequence 9, generation 0, load 0, peer 12D3KooW/)
 })
 
+test('plasmd that starts before its link has an address is found once it has one', {
+  skip: why('unshare', 'ip'),
+}, async (t) => {
+  const late = `ip address add 10.78.0.1/24 dev near; sleep 4; ${NODE} ${PLASMD} provider list --json`
+  const out = await onLink(`ip address del 10.78.0.1/24 dev near; ${beside(await makeSets(t), 2, late)}`)
+  const found = JSON.parse(out.trim().split('\n')[0]!) as readonly AskedProvider[]
+  assert.deepEqual([...new Set(found.map(({ url }) => url))], ['http://10.78.0.1:18080'])
+})
+
 const avahi = await avahiHere('avahi-sees').catch((thrown: Error) => thrown)
 const AVAHI = avahi instanceof Error ? `avahi cannot be had: ${avahi.message}` : why('unshare', 'ip')
 
