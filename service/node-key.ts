@@ -41,13 +41,13 @@ export async function readNodeKey(file: string): Promise<NodeKey | undefined> {
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException
     if (code === 'ENOENT') return undefined
-    if (code === 'ELOOP') throw invalid(file, 'is a link')
+    if (code === 'ELOOP') throw invalid(file, 'is a link', NO_FILE)
     throw thrown
   }
   try {
     const stat = await handle.stat()
     const { uid, mode, size } = stat
-    if (!stat.isFile()) throw invalid(file, 'is not a regular file')
+    if (!stat.isFile()) throw invalid(file, 'is not a regular file', NO_FILE)
     if (!isCredential(file) && ((mode & 0o077) !== 0 || uid !== process.geteuid?.())) throw exposed(file, mode)
     if (size !== SEED_BYTES) throw invalid(file, `is ${size} bytes long, not ${SEED_BYTES}`)
     return makeNodeKey(await handle.readFile())
@@ -102,9 +102,16 @@ function exposed(file: string, mode: number): PlasmError {
   })
 }
 
-function invalid(file: string, problem: string): PlasmError {
+/** It may be a directory that somebody named in place of a file: nobody is told to delete that. */
+const NO_FILE = 'look what lies there; move it away or name another file, and a new key is made'
+
+function invalid(
+  file: string,
+  problem: string,
+  hint = `delete ${file}: a new key is made, and with it a new peer id`,
+): PlasmError {
   return new PlasmError('node-key-invalid', `${file} ${problem}; a node key is a file of ${SEED_BYTES} bytes`, {
     facts: { file },
-    hint: `delete ${file}: a new key is made, and with it a new peer id`,
+    hint,
   })
 }

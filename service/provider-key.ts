@@ -36,16 +36,19 @@ export async function providerKey(root: string, file: string | undefined, log: P
 function unavailable(file: string, cause: unknown): PlasmError {
   const { code } = cause as NodeJS.ErrnoException
   const directory = dirname(file)
-  const [problem, hint] =
-    code === 'ENOENT' || code === 'ENOTDIR'
-      ? [`there is no directory ${directory}`, `make it (mkdir -p ${directory}), or name another file with --identity`]
-      : [
-          asPlasmError(cause).message,
-          'name a file with --identity that this user can read, or make where it is missing',
-        ]
+  const [problem, hint] = whyUnavailable(directory, code) ?? [
+    asPlasmError(cause).message,
+    'name a file with --identity that this user can read, or make where it is missing',
+  ]
   return new PlasmError('node-key-unavailable', `the node key ${file} can be neither read nor made: ${problem}`, {
     facts: { file, ...(code === undefined ? {} : { errno: code }) },
     hint,
     cause,
   })
+}
+
+function whyUnavailable(directory: string, code: string | undefined): readonly [string, string] | undefined {
+  const another = 'name another file with --identity'
+  if (code === 'ENOENT') return [`there is no directory ${directory}`, `make it (mkdir -p ${directory}), or ${another}`]
+  return code === 'ENOTDIR' ? [`${directory} is no directory`, another] : undefined
 }

@@ -48,6 +48,16 @@ const WRONG: ReadonlyArray<[args: readonly string[], code: number, says: RegExp]
     78,
     /^plasmd: the node key \/nonexistent\/key can be .*no directory \/nonexistent \[node-key-unavailable\]\n {2}make it \(.*--identity\n$/,
   ],
+  [
+    ['serve', '--artifacts', '/', '--identity', '/dev/null/key'],
+    78,
+    /: \/dev\/null is no directory \[node-key-unavailable\]\n {2}name another file with --identity\n$/,
+  ],
+  [
+    ['serve', '--artifacts', '/', '--identity', '/'],
+    78,
+    /not a regular file.*\[node-key-invalid\]\n {2}look what lies/,
+  ],
   [['serve', '--arch', 'mips'], 2, /mips/],
   [['serve', '--port', '70000'], 2, /port/],
   [['serve', '--channel', '../x'], 2, /channel/],
