@@ -71,6 +71,7 @@ export async function discover(
   const deadlineMs = options.deadlineMs + (asksDht(where) ? dhtMs : 0)
   const startedAt = performance.now()
   const deadline = startedAt + deadlineMs
+  const othersEnd = startedAt + othersWithin(where, options)
   const isNew = ({ url }: { url: string }) => !known.has(url)
   const table = createCandidateTable(onFound)
   const stop = new AbortController()
@@ -80,11 +81,10 @@ export async function discover(
     for (;;) {
       const now = performance.now()
       const found = table.arrivals()
-      const settled =
-        settledAt(found.filter(isNew)) ?? (found.length > 0 ? startedAt + othersWithin(where, options) : undefined)
+      const settled = settledAt(found.filter(isNew)) ?? (found.length > 0 ? othersEnd : undefined)
       const enough = thorough && asksDht(where) ? deadline : settled
       // One that moves about is found anew each time: the deadline counts all the same.
-      if (settled !== undefined && (now >= enough! || now >= deadline)) {
+      if (settled !== undefined && (now >= enough! || now >= Math.max(deadline, othersEnd))) {
         tellSilent(where, table)
         return table.candidates()
       }
