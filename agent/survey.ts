@@ -1,4 +1,5 @@
 import { asPlasmError } from '../service/errors.ts'
+import type { FoundProvider } from '../service/found-provider.ts'
 import { type BrowseCounts, noCounts } from '../service/mdns-browse.ts'
 import { readTrustPolicy } from '../service/trust-policy.ts'
 import { reachBootstrap } from './bootstrap-reach.ts'
@@ -32,14 +33,7 @@ export interface Discovered {
   readonly name: string | null
   readonly onLink: boolean | null
   /** What it says of itself; nothing of it is proven. */
-  readonly claims: {
-    readonly generation: number | null
-    readonly sequence: number | null
-    readonly version: string | null
-    readonly load: number | null
-    readonly set: string | null
-    readonly peerId: string | null
-  }
+  readonly claims: FoundProvider['claims']
   /** From asking for its manifest to having it; null where it was not asked or gave none. */
   readonly latencyMs: number | null
   /** Of its manifest, where this machine accepts it. */
