@@ -6,7 +6,7 @@ import { type Candidate, type RejectedCandidate, settledAt } from './candidate.t
 import { type CandidateTable, createCandidateTable } from './candidate-table.ts'
 import type { AgentConfig } from './config.ts'
 import type { Consider, Source } from './source.ts'
-import { DHT_AT_ONCE, DHT_TIMING, type DhtState, type DhtTiming, dhtState, withDht } from './source-dht.ts'
+import { DHT_AT_ONCE, type DhtState, type DhtTiming, dhtState, dhtTiming, withDht } from './source-dht.ts'
 import { knownProvider } from './source-known.ts'
 import { linkProviders } from './source-mdns.ts'
 import { namedProvider } from './source-static.ts'
@@ -75,7 +75,7 @@ export async function discover(
   const isNew = ({ url }: { url: string }) => !known.has(url)
   const table = createCandidateTable(onFound)
   const stop = new AbortController()
-  const timing = thorough || known.size > 0 ? DHT_AT_ONCE : DHT_TIMING
+  const timing = thorough || known.size > 0 ? DHT_AT_ONCE : dhtTiming()
   const searches = sourcesOf(where, options, timing).map((look) => look(table.consider, stop.signal))
   try {
     for (;;) {

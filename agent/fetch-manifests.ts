@@ -38,8 +38,11 @@ const statusSchema = v.object({
 
 /** Asks providers for their manifests, each once. */
 export interface ManifestAsker {
-  /** Begins while discovery still waits for others. Only the first few: anybody can advertise many. */
-  begin(candidate: Candidate): void
+  /**
+   * Begins while discovery still waits for others. Only the first few: anybody can advertise many.
+   * @returns the manifest, or undefined where none came, or it was not asked for
+   */
+  begin(candidate: Candidate): Promise<RawManifest | undefined>
   /** In the candidates' order. */
   answers(candidates: readonly Candidate[]): Promise<readonly ManifestAnswer[]>
 }
@@ -68,7 +71,13 @@ export function createManifestAsker(
     return told
   }
   return {
-    begin: (candidate) => void (asked.size < AT_ONCE && ask(candidate)),
+    async begin(candidate) {
+      if (asked.size >= AT_ONCE) return undefined
+      return ask(candidate).then(
+        ({ raw }) => raw,
+        () => undefined,
+      )
+    },
     async answers(candidates) {
       const answers: ManifestAnswer[] = []
       const queue = [...candidates.entries()]

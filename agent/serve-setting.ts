@@ -40,7 +40,7 @@ export interface ServeSetting {
   readonly rolling: RollingParts
 }
 
-export const THIS_MACHINE: ServeSetting = {
+export const thisMachine = (): ServeSetting => ({
   sources: {},
   trustFile: undefined,
   runDirectory: RUN_DIRECTORY,
@@ -57,7 +57,7 @@ export const THIS_MACHINE: ServeSetting = {
   updateEvery: 5 * 60_000,
   discovery: undefined,
   rolling: ROLLING,
-}
+})
 
 export interface Told {
   readonly config: AgentConfig

@@ -1,5 +1,5 @@
 import { plasmdService } from './plasmd-service.ts'
-import { configure, THIS_MACHINE, type Told } from './serve-setting.ts'
+import { configure, type ServeSetting, type Told, thisMachine } from './serve-setting.ts'
 import type { ServiceOwner } from './service-owner.ts'
 
 /**
@@ -7,15 +7,16 @@ import type { ServiceOwner } from './service-owner.ts'
  * so it starts first; it serves whatever the store holds, so it need not hold anything yet. @returns an exit code
  */
 export async function serveStage(): Promise<number> {
-  const told = configure(THIS_MACHINE)
-  const plasmd = await told.then(startPlasmd).catch(() => undefined)
+  const setting = thisMachine()
+  const told = configure(setting)
+  const plasmd = await told.then((told) => startPlasmd(setting, told)).catch(() => undefined)
   const { serve } = await import('./serve.ts')
   // A configuration that is wrong is told by the step that reads it.
   return serve({}, { told, plasmd })
 }
 
-function startPlasmd(told: Told): ServiceOwner {
-  const plasmd = plasmdService(THIS_MACHINE, told)
+function startPlasmd(setting: ServeSetting, told: Told): ServiceOwner {
+  const plasmd = plasmdService(setting, told)
   if (told.config.mode !== 'private') plasmd.start()
   return plasmd
 }

@@ -22,7 +22,7 @@ import { announce } from './ready-step.ts'
 import { readRecord, recordFor, writeProviderFile } from './record-file.ts'
 import { removeOldSets } from './retention.ts'
 import { openServer, type Server } from './serve-server.ts'
-import { configure, type ServeSetting, stopSignal, THIS_MACHINE, type Told } from './serve-setting.ts'
+import { configure, type ServeSetting, stopSignal, type Told, thisMachine } from './serve-setting.ts'
 import { openSources, type Sources, waitForChange, watchUntilLost } from './serve-watch.ts'
 import type { Served } from './served.ts'
 import type { ServiceOwner } from './service-owner.ts'
@@ -46,7 +46,7 @@ export interface Begun {
  * @returns an exit code
  */
 export async function serve(given: Partial<ServeSetting> = {}, begun: Begun = {}): Promise<number> {
-  const setting = { ...THIS_MACHINE, ...given }
+  const setting = { ...thisMachine(), ...given }
   const asked = stopSignal()
   const log = createLog('plasm-agent', { file: join(logDirectory(setting.runDirectory), 'agent.log') })
   const late = createLateSink()

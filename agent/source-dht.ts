@@ -23,10 +23,8 @@ export interface DhtTiming {
   readonly pauseMs: { readonly first: number; readonly last: number }
 }
 
-/** Where starting this program took long, so does hearing an answer. */
-const SLOWNESS_MS = performance.now()
 const HEAD_START = { least: 250, most: 2_500 }
-const headStartMs = Math.min(Math.max(SLOWNESS_MS / 4, HEAD_START.least), HEAD_START.most)
+let headStartMs: number | undefined
 
 /** What is to be told of joining, to whoever asks why the DHT named nobody. */
 export interface DhtState {
@@ -38,13 +36,17 @@ export interface DhtState {
 
 export const dhtState = (): DhtState => ({ joined: false, neighbours: new Set() })
 
-/** Of a machine that boots. */
-export const DHT_TIMING: DhtTiming = {
-  ...{ headStartMs, answeredMs: 3_000 },
+/** Where all are to be found that there are. */
+export const DHT_AT_ONCE: DhtTiming = {
+  ...{ headStartMs: 0, answeredMs: 0 },
   ...{ connectMs: 2_000, pauseMs: { first: 100, last: 5_000 } },
 }
-/** Where all are to be found that there are. */
-export const DHT_AT_ONCE: DhtTiming = { ...DHT_TIMING, headStartMs: 0, answeredMs: 0 }
+
+/** Of a machine that boots: where it took long until this program looks for the first time, hearing an answer takes long, too. */
+export function dhtTiming(): DhtTiming {
+  headStartMs ??= Math.min(Math.max(performance.now() / 4, HEAD_START.least), HEAD_START.most)
+  return { ...DHT_AT_ONCE, headStartMs, answeredMs: 3_000 }
+}
 const ADDRESS_LOOK_MS = 50
 const JOINED_LOOK_MS = 20
 const VALUES_WAIT_MS = 1_000
@@ -58,7 +60,7 @@ export function withDht(
   link: Source,
   config: Pick<AgentConfig, 'channel' | 'arch' | 'bootstrap'>,
   addresses: () => ReadonlySet<string>,
-  timing: DhtTiming = DHT_TIMING,
+  timing: DhtTiming = dhtTiming(),
   state: DhtState = dhtState(),
 ): readonly Source[] {
   const dht = dhtProviders(config, addresses, timing, state)
@@ -92,7 +94,7 @@ export interface DhtSource {
 export function dhtProviders(
   config: Pick<AgentConfig, 'channel' | 'arch' | 'bootstrap'>,
   addresses: () => ReadonlySet<string>,
-  timing: DhtTiming = DHT_TIMING,
+  timing: DhtTiming = dhtTiming(),
   state: DhtState = dhtState(),
 ): DhtSource {
   const neighbours = new Map<string, BootstrapPeer>()

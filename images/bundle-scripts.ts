@@ -16,7 +16,7 @@ export interface Scripts {
 /** Makes them of the sources, each one CommonJS file that needs nothing but Node. */
 export async function bundleScripts(directory: string): Promise<Scripts> {
   const [script, dht] = [join(directory, 'plasm.cjs'), join(directory, 'dht.cjs')]
-  await bundleScript('agent/main.ts', script, [loadedFromAsset(LIBP2P)])
+  await bundleScript('images/snapshot/main.ts', script, [loadedFromAsset(LIBP2P)])
   await bundleScript(LIBP2P, dht)
   return { script, assets: { 'dht.cjs': dht } }
 }
@@ -34,10 +34,17 @@ async function bundleScript(entry: string, outfile: string, plugins: Plugin[] = 
     platform: 'node',
     target: `node${NODE_VERSION}`,
     format: 'cjs',
+    // In a startup snapshot `import()` of Node's own modules has nobody to load them; `require` has.
+    supported: { 'dynamic-import': false },
     minify: true,
     // An uncaught error prints its source line: keep lines short enough to read.
     lineLimit: 200,
-    alias: { 'node:http2': './images/left-out.cjs', 'thread-stream': './images/left-out.cjs' },
+    alias: {
+      'node:http2': './images/left-out.cjs',
+      'thread-stream': './images/left-out.cjs',
+      'node:http': './images/snapshot/node-http.cjs',
+    },
+    banner: { js: 'var require = process.getBuiltinModule;' },
     legalComments: 'none',
     logLevel: 'warning',
     define: { 'import.meta.url': '""', PLASM_BUILD: JSON.stringify(await version()) },

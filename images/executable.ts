@@ -12,7 +12,7 @@ import { keepEnglishOnly } from './small-icu.ts'
 
 /**
  * The one executable (DESIGN decision 1): the sources as one CommonJS bundle, libp2p as another, put into a stripped Node by pkg in
- * SEA mode.
+ * SEA mode as a startup snapshot.
  * @param sysroot where the Node of a foreign architecture finds its loader and libraries
  * @returns its path
  */
@@ -116,7 +116,7 @@ async function pack({ script, assets, arch, runtime, sysroot, dir }: PackJob): P
   return output
 }
 
-/** V8's code cache of each script beside the main one, whose own cache pkg makes; dht-asset.cjs finds it by its name. */
+/** V8's code cache of each script beside the main one, which the snapshot holds; dht-asset.cjs finds it by its name. */
 async function codeCaches(assets: Scripts['assets'], generator: string): Promise<Scripts['assets']> {
   const made: Record<string, string> = {}
   for (const [name, file] of Object.entries(assets)) {
@@ -127,19 +127,24 @@ async function codeCaches(assets: Scripts['assets'], generator: string): Promise
 }
 
 /**
- * A program that runs the target's own Node here, for V8's code cache: that Node itself, or qemu-user around it. The cache
- * halves the time to start (measured in a guest); without an emulator the image is only slower. V8 numbers its hashes from a
- * random seed, which is fixed here (and is no part of what V8 checks a cache against), so that the same inputs give the same bytes.
+ * A program that runs the target's own Node here, for V8's snapshot and code cache: that Node itself, or qemu-user around it. They
+ * more than halve the time to start (measured in a guest); without an emulator the image is only slower. V8 numbers its hashes from
+ * a random seed, which is fixed here (and is no part of what V8 checks a cache against), and a warning would put a pid into the
+ * snapshot: so the same inputs give the same bytes.
  */
 async function cacheGenerator(arch: Arch, node: string, sysroot: string, dir: string): Promise<string | undefined> {
   const { emulator } = IMAGE_ARCHES[arch]
   const foreign = arch !== hostArch()
   if (foreign && (await execa('which', [emulator], { reject: false })).failed) {
-    progress(`no ${emulator} here: the executable for ${arch} starts slower, without a code cache`)
+    progress(`no ${emulator} here: the executable for ${arch} starts slower, without a snapshot`)
     return undefined
   }
   const wrapper = join(dir, 'node')
   const through = foreign ? `${emulator} -L '${sysroot}' ` : ''
-  await writeFile(wrapper, `#!/bin/sh\nexec ${through}'${node}' --random-seed=1 "$@"\n`, { mode: 0o755 })
+  await writeFile(
+    wrapper,
+    `#!/bin/sh\nexec ${through}'${node}' --random-seed=1 --disable-warning=ExperimentalWarning "$@"\n`,
+    { mode: 0o755 },
+  )
   return wrapper
 }

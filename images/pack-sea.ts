@@ -1,19 +1,19 @@
 import { createRequire } from 'node:module'
 
 /**
- * Puts a script into Node by pkg's simple SEA mode, with V8's code cache, which pkg's command line does not pass on:
+ * Puts a script into Node by pkg's simple SEA mode, as V8's startup snapshot, which pkg's command line does not pass on:
  *
  *     node images/pack-sea.ts SCRIPT ASSETS OUTPUT TARGET NODE-VERSION [GENERATOR]
  *
  * ASSETS: names and files of what the script may read from itself (node:sea), as JSON.
- * A program of its own, since pkg reads HOME and what is changed of `process` below. The code cache must be made by the
- * target's own Node: GENERATOR runs it (through qemu-user for a foreign architecture); without one the cache is left out.
+ * A program of its own, since pkg reads HOME and what is changed of `process` below. The snapshot must be made by the
+ * target's own Node: GENERATOR runs it (through qemu-user for a foreign architecture); without one the script is run at each start.
  */
 interface SeaOptions {
   readonly targets: ReadonlyArray<{ platform: string; arch: string; nodeRange: string; output: string }>
   readonly signature: boolean
   readonly seaConfig: {
-    readonly useCodeCache: boolean
+    readonly useSnapshot: boolean
     readonly disableExperimentalSEAWarning: boolean
     readonly assets: Readonly<Record<string, string>>
   }
@@ -23,7 +23,7 @@ const [platform, arch] = target!.split('-')
 
 if (generator) {
   // pkg makes the blob with the target's binary itself where that is of this host's architecture, and else with
-  // process.execPath. It must be the generator in both cases: only it fixes the seed that keeps the cache reproducible.
+  // process.execPath. It must be the generator in both cases: only it fixes the seed that keeps the snapshot reproducible.
   Object.defineProperty(process, 'arch', { value: 'none' })
   process.execPath = generator
 }
@@ -37,7 +37,7 @@ await sea(script!, {
   targets: [{ platform: platform!, arch: arch!, nodeRange: `node${nodeVersion}`, output: output! }],
   signature: false,
   seaConfig: {
-    useCodeCache: generator !== undefined,
+    useSnapshot: generator !== undefined,
     disableExperimentalSEAWarning: true,
     assets: JSON.parse(assets!) as Record<string, string>,
   },

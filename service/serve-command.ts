@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { EXIT } from './errors.ts'
@@ -15,7 +16,7 @@ type Asked = Omit<ProviderOptions, 'log' | 'bind'> & { readonly bind: string; re
 export async function serveCommand(options: Asked): Promise<number> {
   const person = process.stderr.isTTY === true
   const log = pino(
-    { level: options.verbose ? 'debug' : 'info' },
+    { level: options.verbose ? 'debug' : 'info', base: { pid: process.pid, hostname: hostname() } },
     person ? FOR_PEOPLE : pino.destination({ dest: 2, sync: true }),
   )
   const signals = new EventTarget()

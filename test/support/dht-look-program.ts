@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Candidate, RejectedCandidate } from '../../agent/candidate.ts'
-import { DHT_TIMING, dhtProviders } from '../../agent/source-dht.ts'
+import { dhtProviders, dhtTiming } from '../../agent/source-dht.ts'
 import { hostArch } from '../../service/arch.ts'
 import { ownAddresses } from '../../service/own-addresses.ts'
 
@@ -23,7 +23,7 @@ const startedAt = performance.now()
 const told: Told[] = []
 const stop = new AbortController()
 const source = dhtProviders({ channel: 'stable', arch: hostArch(), bootstrap }, ownAddresses, {
-  ...DHT_TIMING,
+  ...dhtTiming(),
   headStartMs: 0,
 })
 const looking = source.look((one) => told.push({ ...one, at: performance.now() - startedAt }), stop.signal)

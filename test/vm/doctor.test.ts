@@ -15,7 +15,7 @@ import { hostArch } from '../../service/arch.ts'
 
 const REPO = resolve(import.meta.dirname, '../..')
 const WITHIN_MS = 120_000
-const FETCH_STAGE = '    start_network\n    fetch_stage\n'
+const FETCH_STAGE = '    start_network\n    rm -f "$devices_pending"\n    fetch_stage\n'
 const END = /^doctor ended with (\d+)$/
 
 test('doctor looks at a real machine, and names the one thing that is wrong: it has no network card', async (t) => {

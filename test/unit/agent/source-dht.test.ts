@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { Source } from '../../../agent/source.ts'
-import { DHT_AT_ONCE, DHT_TIMING, withDht } from '../../../agent/source-dht.ts'
+import { DHT_AT_ONCE, dhtTiming, withDht } from '../../../agent/source-dht.ts'
 
 const CONFIG = { channel: 'stable', arch: 'x86_64', bootstrap: [] } as const
 const ANY_ADDRESS = () => new Set(['192.0.2.9'])
@@ -32,7 +32,7 @@ test('the DHT is joined by a neighbour on the link whose advertisement tells of 
 
 test('libp2p is not loaded while neighbours have their head start, and nobody waits for it once discovery ends', async () => {
   const stop = new AbortController()
-  const [, look] = withDht(async () => {}, CONFIG, ANY_ADDRESS, { ...DHT_TIMING, headStartMs: 60_000 })
+  const [, look] = withDht(async () => {}, CONFIG, ANY_ADDRESS, { ...dhtTiming(), headStartMs: 60_000 })
   const looking = look!(() => {}, stop.signal)
   stop.abort()
   const startedAt = performance.now()
@@ -48,7 +48,7 @@ test('where a neighbour has answered the DHT is left alone for longer, but not w
   const look = async (reason: object) => {
     const link: Source = async (consider) =>
       consider({ url: 'http://192.0.2.1:8080', source: 'mdns', name: null, generation: null, ...reason })
-    const timing = { ...DHT_TIMING, headStartMs: 0, answeredMs: 60_000 }
+    const timing = { ...dhtTiming(), headStartMs: 0, answeredMs: 60_000 }
     const sources = withDht(link, { ...CONFIG, bootstrap }, ANY_ADDRESS, timing)
     await Promise.all(sources.map((source) => source(() => {}, AbortSignal.timeout(1_500))))
     return joined > 0
