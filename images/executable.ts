@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { chmod, cp, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { execa } from 'execa'
 import { type Arch, hostArch } from '../service/arch.ts'
 import { PlasmError } from '../service/errors.ts'
@@ -110,10 +110,23 @@ async function pack({ script, assets, arch, runtime, sysroot, dir }: PackJob): P
     output,
     pkgTarget,
     NODE_VERSION,
-    ...(generator ? [generator] : []),
+    ...(generator ? [await inPlace(generator, script, dir)] : []),
   ]
   await execa(process.execPath, args, { cwd: dir, env: { HOME: home } })
   return output
+}
+
+/** The same for pkg, which names script and configuration by paths of this machine, and the snapshot would hold them. */
+async function inPlace(generator: string, script: string, dir: string): Promise<string> {
+  const wrapper = join(dir, 'make-snapshot')
+  const lines = [
+    '#!/bin/sh -e',
+    `cd '${dir}'`,
+    `sed 's|"main":"[^"]*"|"main":"${basename(script)}"|' "$2" >sea-config.json`,
+    `exec '${generator}' "$1" sea-config.json`,
+  ]
+  await writeFile(wrapper, `${lines.join('\n')}\n`, { mode: 0o755 })
+  return wrapper
 }
 
 /** V8's code cache of each script beside the main one, which the snapshot holds; dht-asset.cjs finds it by its name. */

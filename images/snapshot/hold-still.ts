@@ -10,8 +10,10 @@ const STILL: ReadonlyArray<readonly [object, string, unknown]> = [
 ]
 
 if (startupSnapshot.isBuildingSnapshot()) {
-  // Not put back: Node sets it anew when it starts from a snapshot.
+  // Not put back: Node sets them anew when it starts from a snapshot.
   put(process, 'pid', { value: 0, writable: true })
+  put(process, 'execPath', { value: 'node', writable: true })
+  process.argv.splice(0, process.argv.length, 'node')
   for (const [owner, name, value] of STILL) {
     const before = Object.getOwnPropertyDescriptor(owner, name)
     put(owner, name, { value, writable: true })
