@@ -2,7 +2,6 @@ import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
 import { type KadDHTComponents, kadDHT, passthroughMapper, type SingleKadDHT } from '@libp2p/kad-dht'
 import { noise } from '@libp2p/noise'
-import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
@@ -10,6 +9,7 @@ import { rawPublicKey } from '../ed25519.ts'
 import type { NodeKey } from '../node-key.ts'
 import { boundedDatastore } from './bounded-datastore.ts'
 import { KEY_NAMESPACE, parseRecordKey } from './keys.ts'
+import { pingOrConnect } from './liveness.ts'
 import { acceptProviderKeys } from './provider-keys.ts'
 import { RECORD_TTL_SECONDS, VALUE_MAX_BYTES } from './value-record.ts'
 
@@ -36,7 +36,7 @@ export interface DhtListen {
 export type Libp2pNode = Awaited<ReturnType<typeof startLibp2p>>
 
 /**
- * A libp2p node as INTEROP asks for it: TCP, Noise, Yamux, identify, ping (a js peer enters the routing table only after both) and
+ * A libp2p node as INTEROP asks for it: TCP, Noise, Yamux, identify, ping (kad-dht takes a peer into its routing table only after both) and
  * Kademlia; it answers queries where it listens, and only asks where it does not.
  * @throws what libp2p throws where it cannot listen
  */
@@ -69,7 +69,7 @@ export async function startLibp2p(key: NodeKey, listen: DhtListen | null) {
     },
     services: {
       identify: identify({ maxMessageSize: MAX_MESSAGE_BYTES }),
-      ping: ping(),
+      ping: pingOrConnect(),
       dht: kadDHT({
         protocol: PROTOCOL,
         // Servers know that they can be dialled, in their own network at least; left alone, libp2p waits for a public address.

@@ -173,6 +173,26 @@ test('a provider whose bootstrap node comes up only later is found then', async 
   )
 })
 
+test('a node that does not answer pings, as one of rust-libp2p may be, is one to join by all the same', async (t) => {
+  const stop = new AbortController()
+  const silent = await createDhtNode({
+    key: makeNodeKey(),
+    listen: { host: HOST, port: 0 },
+    bootstrap: [],
+    signal: stop.signal,
+  })
+  await silent.libp2p.unhandle('/ipfs/ping/1.0.0')
+  const { key } = await provider(t, { bootstrap: [at(silent.port!)] })
+  const client = await openDhtClient([at(silent.port!)], stop.signal)
+  t.after(async () => {
+    stop.abort()
+    await Promise.all([client.stop(), silent.stop()])
+  })
+  await until('the provider', async () =>
+    (await Array.fromAsync(client.providers(recordKey('stable', 'arm64')))).some(({ peerId }) => peerId === key.peerId),
+  )
+})
+
 test('a port that is taken is told, and taken once it is free; a node that stops gives its port back', async (t) => {
   const first = await provider(t)
   const port = await first.up()
