@@ -30,16 +30,20 @@ export function judgeInstance(
   const address = [near.filter(isNear), near, usable, addresses].flatMap((some) => bestAddress(some, sender) ?? [])[0]!
   const onLink = isNear(address)
   const machine = txt.get('machine') || label
+  // A neighbour may name any address, and this machine would send packets there.
+  const mayAsk = onLink || wanted.mode === 'internet'
+  const nowhere = addressProblem(address, port, own) ?? (mayAsk ? undefined : BEYOND)
+  const { dhtPort, ...claims } = claimed(txt)
   const candidate: Candidate = {
     ...placeOf(target, port, address),
     source: 'mdns',
     name: printable(machine, SHOWN),
     generation: numberIn(txt.get('generation'), 6) ?? null,
-    ...claimed(txt),
+    ...claims,
+    // Whoever has another channel is a neighbour to join the DHT by, but not one that names a place where it cannot be.
+    ...(dhtPort === undefined || nowhere !== undefined ? {} : { dhtPort }),
     onLink,
   }
-  // A neighbour may name any address, and this machine would send packets there.
-  const mayAsk = onLink || wanted.mode === 'internet'
   const channel = txt.get('channel') ?? wanted.channel
   const arch = txt.get('arch') ?? wanted.arch
   const reason =
@@ -49,7 +53,7 @@ export function judgeInstance(
         ? `it serves channel ${printable(channel, SHOWN)}, not ${wanted.channel}`
         : canonicalArch(arch) !== wanted.arch
           ? `it serves ${printable(arch, SHOWN)}, not ${wanted.arch}`
-          : (addressProblem(address, port, own) ?? (mayAsk ? undefined : BEYOND))
+          : nowhere
   return reason === undefined ? candidate : { ...candidate, reason }
 }
 

@@ -65,6 +65,17 @@ const heard = (txt: Record<string, string>, label = 'plasmd-a', address = '10.0.
   txt: new Map(Object.entries(txt)),
 })
 
+test('the DHT is joined by a neighbour of another channel, but not where a neighbour cannot be', () => {
+  const dhtPort = (txt: Record<string, string>, address?: string) =>
+    judgeInstance(heard({ dht_port: '4001', ...txt }, 'plasmd-a', address), WANTED, own, []).dhtPort
+  assert.equal(dhtPort({}), 4001)
+  assert.equal(dhtPort({ channel: 'beta' }), 4001)
+  assert.equal(dhtPort({ arch: 'arm64' }), 4001)
+  assert.equal(dhtPort({}, '127.0.0.1'), undefined)
+  assert.equal(dhtPort({}, '10.0.0.2'), undefined)
+  assert.equal(dhtPort({}, '224.0.0.1'), undefined)
+})
+
 test('what is advertised is a claim of a known form, or no claim', () => {
   const peerId = '12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp'
   const said = { version: '1.2.3', load: '3', set: '0123456789ab', peer_id: peerId, dht_port: '4001', sequence: '7' }
