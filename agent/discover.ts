@@ -59,7 +59,7 @@ export function sourcesOf(
  * @param onFound told of every candidate, and of every rejection with its reason, as they come
  * @param known URLs of providers that were no good: their answers alone do not end the search
  * @returns at least one candidate
- * @throws PlasmError `no-provider` (facts: `deadlineMs`, `rejected`)
+ * @throws PlasmError `no-provider` (facts: `deadlineMs`, `rejected`, `ownAddresses`, and where the DHT is asked `dhtJoined`)
  */
 export async function discover(
   where: Where,
@@ -76,7 +76,8 @@ export async function discover(
   const table = createCandidateTable(onFound)
   const stop = new AbortController()
   const timing = thorough || known.size > 0 ? DHT_AT_ONCE : dhtTiming()
-  const searches = sourcesOf(where, options, timing).map((look) => look(table.consider, stop.signal))
+  const dht = dhtState()
+  const searches = sourcesOf(where, { addresses, dht }, timing).map((look) => look(table.consider, stop.signal))
   try {
     for (;;) {
       const now = performance.now()
@@ -88,7 +89,8 @@ export async function discover(
         tellSilent(where, table)
         return table.candidates()
       }
-      if (settled === undefined && now >= deadline) throw noProvider(where, deadlineMs, table.rejections(), addresses())
+      if (settled === undefined && now >= deadline)
+        throw noProvider(where, deadlineMs, table.rejections(), addresses(), dht)
       await sleep(TICK_MS)
     }
   } finally {
@@ -122,17 +124,31 @@ function tellSilent({ providers }: Where, table: CandidateTable): void {
 }
 
 function noProvider(
-  { providers, channel, arch }: Where,
+  where: Where,
   deadlineMs: number,
   rejected: ReadonlyMap<string, string>,
   own: ReadonlySet<string>,
+  dht: DhtState,
 ): PlasmError {
+  const { providers, channel, arch } = where
   const silent = providers.map((url) => `${url}: does not answer`)
   const reasons = [...silent, ...[...rejected].map(([url, reason]) => `${url}: ${reason}`)]
-  return new PlasmError('no-provider', `no provider for ${channel}/${arch} within ${deadlineMs / 1000} s`, {
-    facts: { deadlineMs, rejected: reasons, ownAddresses: [...own] },
+  const nowhere = asksDht(where) ? `; ${inDht(where, dht)}` : ''
+  return new PlasmError('no-provider', `no provider for ${channel}/${arch} within ${deadlineMs / 1000} s${nowhere}`, {
+    facts: {
+      ...{ deadlineMs, rejected: reasons, ownAddresses: [...own] },
+      ...(asksDht(where) ? { dhtJoined: dht.joined } : {}),
+    },
     hint: !hasGivenAddress(own)
       ? 'nobody has given this machine an address: check DHCP'
       : 'start a provider on this link, let UDP 5353 multicast pass, or name one with phase.provider=http://host:8080',
   })
+}
+
+function inDht({ bootstrap }: Where, { joined, neighbours }: DhtState): string {
+  if (joined) return 'the DHT names none'
+  const nodes = [...new Set([...bootstrap, ...neighbours])]
+  return nodes.length === 0
+    ? 'nobody is known to join the DHT by (phase.bootstrap=host:4001)'
+    : `no node of the DHT answers at ${nodes.join(', ')}`
 }

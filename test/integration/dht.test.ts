@@ -53,6 +53,18 @@ test('discovery takes what the DHT tells where mDNS is silent', async () => {
   )
 })
 
+test('where nobody is found the reason says whether the DHT could be asked', async () => {
+  const why = async (providers: readonly DhtProvider[], bootstrap: string) => {
+    const client = `env DHT_MS=4000 ${node('discover-program.ts', '500', bootstrap)}`
+    const { error, message } = (await besideProviders(providers, client)) as { error: string; message: string }
+    assert.equal(error, 'no-provider')
+    return message.replace(/^.*; /, '')
+  }
+  assert.equal(await why([], '10.77.0.1:4001'), 'no node of the DHT answers at 10.77.0.1:4001')
+  const other = { ...ORIGIN, channel: 'testing' }
+  assert.equal(await why([other], '10.77.0.1:4001'), 'the DHT names none')
+})
+
 test('who answers first ends the search, but not where it was no good: then those count whom the DHT names', async () => {
   const look = async (environment: string) => {
     const client = `env ${environment} ${node('discover-program.ts', '15000', '10.77.0.1:4001')}`

@@ -21,6 +21,8 @@ export interface DhtProvider {
   readonly bootstrap: readonly string[]
   /** 32 bytes in hexadecimal: who it is. */
   readonly seed?: string
+  /** `stable` where absent. */
+  readonly channel?: string
   /** Before it starts. */
   readonly delayMs?: number
 }
@@ -33,12 +35,20 @@ const parent = await mkdtemp(join(tmpdir(), 'plasm-dht-'))
 process.on('SIGTERM', () => void rm(parent, { recursive: true }).then(() => process.exit(0)))
 const log = { info: console.error, warn: console.error, error: console.error, debug() {} }
 
-async function start({ machine, generation, sequence, seed, delayMs = 0, ...options }: DhtProvider): Promise<void> {
+async function start({
+  machine,
+  generation,
+  sequence,
+  seed,
+  channel = 'stable',
+  delayMs = 0,
+  ...options
+}: DhtProvider): Promise<void> {
   const root = join(parent, machine)
-  const dir = join(root, 'stable', hostArch())
+  const dir = join(root, channel, hostArch())
   await mkdir(root)
   await putSet(dir, { kernel: 1000, initramfs: 1000 })
-  const release = { channel: 'stable', arch: hostArch(), version: '1.2.3', sequence }
+  const release = { channel, arch: hostArch(), version: '1.2.3', sequence }
   await writeManifestFile(dir, await generateManifest(dir, release))
   await writeFile(storePaths(root).provider, JSON.stringify({ machine, generation }))
   if (seed !== undefined) await writeFile(storePaths(root).nodeKey, Buffer.from(seed, 'hex'), { mode: 0o600 })

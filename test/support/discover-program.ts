@@ -4,10 +4,11 @@ import { hostArch } from '../../service/arch.ts'
 
 /**
  * Runs discovery here and prints what it found as JSON: {found, told, error, milliseconds}. Arguments: deadline in ms; then, to look
- * in the DHT, too, whom to join by. PROVIDER names a provider; KNOWN one that was no good.
+ * in the DHT, too, whom to join by. PROVIDER names a provider; KNOWN one that was no good; DHT_MS: how
+ * much longer where the DHT is asked.
  */
 const [deadline, ...bootstrap] = process.argv.slice(2)
-const { PROVIDER, KNOWN } = process.env
+const { PROVIDER, KNOWN, DHT_MS } = process.env
 const told: (Candidate | RejectedCandidate)[] = []
 const startedAt = performance.now()
 const outcome = await discover(
@@ -20,10 +21,10 @@ const outcome = await discover(
     storeRoot: '/nowhere',
   },
   (candidate) => told.push(candidate),
-  { ...DISCOVERY, deadlineMs: Number(deadline) },
+  { ...DISCOVERY, deadlineMs: Number(deadline), ...(DHT_MS ? { dhtMs: Number(DHT_MS) } : {}) },
   new Set(KNOWN ? [KNOWN] : []),
 ).then(
   (found) => ({ found, error: null }),
-  (error) => ({ found: [], error: error.code }),
+  (error) => ({ found: [], error: error.code, message: error.message }),
 )
 console.log(JSON.stringify({ ...outcome, told, milliseconds: performance.now() - startedAt }))
