@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { hostArch, parseArch } from './arch.ts'
 import { asArgument } from './cli-argument.ts'
+import { HELP } from './cli-help.ts'
 import { bootstrapPeers, DHT_PORT } from './dht/bootstrap-peer.ts'
 import { asPlasmError, EXIT } from './errors.ts'
 import { CHANNEL } from './manifest.ts'
@@ -97,6 +98,7 @@ function program(done: (code: number) => void): Command {
       asArgument(parseBootstrap),
     )
     .option('-v, --verbose', 'log every request', false)
+    .addHelpText('after', HELP.serve)
     .action(async (options, command: Command) => {
       const given = (name: string) => command.getOptionValueSource(name) === 'cli'
       if (!options.dht && (given('bootstrap') || given('dhtPort'))) {
@@ -113,6 +115,7 @@ function program(done: (code: number) => void): Command {
     .description('health and counters of one provider')
     .option('--addr <url>', 'base URL of the provider')
     .option('--json', 'print JSON', false)
+    .addHelpText('after', HELP.providerStatus)
     .action(async (options) => done(await (await import('./provider-command.ts')).statusCommand(options)))
   provider
     .command('list')
@@ -128,18 +131,26 @@ function program(done: (code: number) => void): Command {
     .option('-c, --channel <channel>', 'what the DHT is asked for', asArgument(parseChannel), 'stable')
     .option('-A, --arch <arch>', 'what the DHT is asked for', asArgument(parseArch), hostArch())
     .option('--json', 'print JSON: fields as in plasm-agent discover --json', false)
-    .action(async (options) => done(await (await import('./provider-command.ts')).listCommand(options)))
+    .addHelpText('after', HELP.providerList)
+    .action(async (options, command: Command) => {
+      if (options.addr !== undefined && options.bootstrap !== undefined) {
+        command.error('error: --addr asks that provider alone, and leaves nothing for --bootstrap to do')
+      }
+      done(await (await import('./provider-command.ts')).listCommand(options))
+    })
   plasmd
     .command('keygen')
     .description('make a key that signs boot sets: <name>.key and <name>.pub; prints its id for the trust policy')
     .argument('<name>', 'file name without .key', asArgument(parseName))
     .option('-o, --out <dir>', 'where to write them', '.')
+    .addHelpText('after', HELP.keygen)
     .action(async (name, options) => done(await (await import('./trust-command.ts')).keygenCommand(name, options)))
   const manifest = plasmd.command('manifest').description('make, sign and check the documents that describe a boot set')
   manifest
     .command('sign <where>')
     .description('sign the manifest of a directory or file: writes manifest.dsse.json, or adds a signature to it')
     .requiredOption('-k, --key <file>', 'private key from `plasmd keygen`')
+    .addHelpText('after', HELP.sign)
     .action(async (where, options) => done(await (await import('./trust-command.ts')).signCommand(where, options)))
   manifest
     .command('verify <where>')
@@ -148,11 +159,13 @@ function program(done: (code: number) => void): Command {
     )
     .option('--policy <file>', 'trust policy, with keys/*.pub beside it; by default /etc/plasm/trust/policy.toml')
     .option('--json', 'print JSON', false)
+    .addHelpText('after', HELP.verify)
     .action(async (where, options) => done(await (await import('./trust-command.ts')).verifyCommand(where, options)))
   manifest
     .command('show <where>')
     .description('print what the manifest of a directory, file or URL says, without verifying it')
     .option('--json', 'print JSON', false)
+    .addHelpText('after', HELP.show)
     .action(async (where, options) => done(await (await import('./trust-command.ts')).showCommand(where, options)))
   manifest
     .command('generate <dir>')
@@ -167,6 +180,7 @@ function program(done: (code: number) => void): Command {
     )
     .option('--expires-days <days>', 'for how long clients may boot it', asArgument(parseCount), 365)
     .option('--created-at <time>', 'RFC 3339; by default SOURCE_DATE_EPOCH, or now', asArgument(parseTime))
+    .addHelpText('after', HELP.generate)
     .action(async (dir, options) => {
       done(await (await import('./manifest-command.ts')).generateCommand(dir, options))
     })

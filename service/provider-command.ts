@@ -69,8 +69,10 @@ const NOBODY =
 async function listAll(json: boolean, { bootstrap, ...place }: Omit<ListOptions, 'addr' | 'json'>): Promise<number> {
   const { findAround } = await import('./find-around.ts')
   const { providers, notJoined } = await findAround(bootstrap && { bootstrap, ...place })
-  if (json) print(JSON.stringify(providers))
-  else if (providers.length === 0) {
+  if (json) {
+    const dht = bootstrap ? { joined: notJoined === undefined, problems: notJoined ? [notJoined] : [] } : null
+    print(JSON.stringify({ at: new Date().toISOString(), providers, dht }))
+  } else if (providers.length === 0) {
     print(`no provider answers on this link${bootstrap ? ' or is in the DHT' : ''}`)
     console.error(NOBODY)
   } else for (const provider of providers) for (const line of foundLines(provider)) print(line)

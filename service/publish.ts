@@ -10,6 +10,8 @@ import { type DescribedArtifact, digestFile, manifestDocument } from './manifest
 
 const DAY_MS = 24 * 3600 * 1000
 const EXPIRES_AFTER_DAYS = 365
+/** What no machine boots without. */
+const NEEDED = ['kernel', 'initramfs'] as const
 
 export interface Release {
   readonly channel: string
@@ -26,7 +28,7 @@ export interface Release {
 /**
  * Makes the plain manifest of the artifacts in a directory, with chunk digests.
  * @returns compact JSON, not written anywhere
- * @throws PlasmError `artifacts-missing` (facts: `dir`) | `artifacts-ambiguous` (facts: `role`, `files`) | `manifest-invalid`
+ * @throws PlasmError `artifacts-missing` (facts: `dir`, `role`) | `artifacts-ambiguous` (facts: `role`, `files`) | `manifest-invalid`
  */
 export async function generateManifest(dir: string, release: Release): Promise<Uint8Array> {
   const { files, ambiguous } = rolesOf(await readDirectory(dir))
@@ -34,6 +36,13 @@ export async function generateManifest(dir: string, release: Release): Promise<U
     throw new PlasmError('artifacts-ambiguous', `several files could be the ${role}: ${names.join(', ')}`, {
       facts: { dir, role, files: names },
       hint: `leave one of them, or name one "${role}"`,
+    })
+  }
+  const missing = NEEDED.find((role) => !files.has(role))
+  if (missing) {
+    throw new PlasmError('artifacts-missing', `there is no ${missing} in ${dir}`, {
+      facts: { dir, role: missing },
+      hint: `put a file there that is named ${missing}, or as a distribution names it (vmlinuz-…, initrd.img-…)`,
     })
   }
   const artifacts: DescribedArtifact[] = []

@@ -1,4 +1,4 @@
-import { type Command, Help } from 'commander'
+import { type Command, Help, type Option } from 'commander'
 
 /** Lines of prose that are longer are hard to read. */
 const MOST_COLUMNS = 100
@@ -21,10 +21,17 @@ export function readableHelp(program: Command): Command {
       // Beside a long column of terms a description is wrapped, too.
       minWidthToWrap: 24,
       optionDescription(option) {
-        const described = Help.prototype.optionDescription.call(this, option)
+        const described = Help.prototype.optionDescription.call(this, isSaid(option) ? option : withoutDefault(option))
         return option.mandatory ? `${described} (required)` : described
       },
     })
+}
+
+/** That a flag is not given by default goes without saying. */
+const isSaid = ({ defaultValue }: Option) => defaultValue !== false && defaultValue !== ''
+
+function withoutDefault(option: Option): Option {
+  return Object.create(option, { defaultValue: { value: undefined } }) as Option
 }
 
 /** Makes every usage error name its command and say where its help is. Call it when all commands are there. */

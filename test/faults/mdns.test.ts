@@ -125,13 +125,13 @@ test('of two plasmd with one name the later one says so, and is found under anot
   await putSet(join(root, 'stable', hostArch()), { kernel: 10, initramfs: 10 })
   const log = join(root, 'log')
   const serve = (port: number) => `${node(PLASMD)} serve -a ${root} --no-dht -p ${port}`
-  const found = await onLinkPair<ReadonlyArray<{ url: string; name: string }>>(
+  const found = await onLinkPair<{ providers: ReadonlyArray<{ url: string; name: string }> }>(
     `sh -c 'echo later; sleep 5; exec ${serve(8081)} 2>${log}'`,
     `sleep 1; ${serve(8080)} >&2 & first=$!; sleep 10; ${node(PLASMD)} provider list --json; kill $first`,
   )
   const name = `plasmd-${ownLabel()}`
   assert.deepEqual(
-    found.map(({ url, name }) => [url, name]),
+    found.providers.map(({ url, name }) => [url, name]),
     [
       ['http://10.77.0.1:8081', `${name} (2)`],
       ['http://10.77.0.2:8080', name],

@@ -53,6 +53,15 @@ test('the help of harness and provider has examples', async () => {
   }
 })
 
+test('the help of every command of plasmd has an example and the exit codes', async () => {
+  for (const command of ['serve', 'keygen', ...GROUPED.map(([, ...names]) => names.join(' '))]) {
+    const text = await help(['service/plasmd.ts', ...command.split(' ')])
+    assert.match(text, new RegExp(`\\n {2}plasmd ${command}`), command)
+    assert.match(text, /\nExit codes: 0 /, command)
+    assert.doesNotMatch(text, /default: (false|"")/, command)
+  }
+})
+
 test('the help of the two stages says what happens, has an example, and all exit codes', async () => {
   for (const [stage, codes] of [
     ['boot', [2, 65, 78, 1]],

@@ -68,6 +68,12 @@ const WRONG: ReadonlyArray<[args: readonly string[], code: number, says: RegExp]
   [['serve', 'surplus'], 2, /too many arguments/],
   [['frobnicate'], 2, /unknown command/],
   [['manifest', 'generate', '/nonexistent/stable/arm64'], 78, /artifacts-missing/],
+  [
+    ['manifest', 'generate', import.meta.dirname, '-c', 'stable', '-A', 'arm64'],
+    78,
+    /^plasmd: there is no kernel in .*\[artifacts-missing\]\n {2}put a file there/,
+  ],
+  [['provider', 'list', '--addr', 'http://127.0.0.1:1', '--bootstrap', '127.0.0.1:1'], 2, /--addr .* --bootstrap/],
   [['manifest', 'generate', '/nonexistent'], 2, /place-unknown/],
   [['provider', 'status', '--addr', 'http://127.0.0.1:1'], 69, /provider-unreachable/],
   [['provider', 'status', '--addr', 'nonsense'], 2, /nonsense/],

@@ -54,7 +54,7 @@ const why = (...tools: string[]) => {
 test('plasmd provider list finds each set that is served on the link', { skip: why('unshare', 'ip') }, async (t) => {
   const out = await onLink(beside(await makeSets(t), 2, `${NODE} ${PLASMD} provider list --json`))
   const [line, end] = out.trim().split('\n')
-  const found = JSON.parse(line!) as readonly AskedProvider[]
+  const { providers: found } = JSON.parse(line!) as { providers: readonly AskedProvider[] }
   const said = found.map(({ url, name, channel, arch, claims }) => [url, name, channel, arch, claims.version])
   assert.deepEqual(said.sort(), [
     ['http://10.78.0.1:18080', `plasmd-linkhost (testing arm64)`, 'testing', 'arm64', 'unversioned'],
@@ -82,8 +82,8 @@ test('plasmd that starts before its link has an address is found once it has one
 }, async (t) => {
   const late = `ip address add 10.78.0.1/24 dev near; sleep 4; ${NODE} ${PLASMD} provider list --json`
   const out = await onLink(`ip address del 10.78.0.1/24 dev near; ${beside(await makeSets(t), 2, late)}`)
-  const found = JSON.parse(out.trim().split('\n')[0]!) as readonly AskedProvider[]
-  assert.deepEqual([...new Set(found.map(({ url }) => url))], ['http://10.78.0.1:18080'])
+  const { providers } = JSON.parse(out.trim().split('\n')[0]!) as { providers: readonly AskedProvider[] }
+  assert.deepEqual([...new Set(providers.map(({ url }) => url))], ['http://10.78.0.1:18080'])
 })
 
 const avahi = await avahiHere('avahi-sees').catch((thrown: Error) => thrown)

@@ -9,6 +9,10 @@ const BOOTED: DhtProvider = {
   ...{ machine: 'plasm-aaaaaa', generation: 1, sequence: 8, port: 8081, dhtPort: 4002 },
   bootstrap: ['10.77.0.1:4001'],
 }
+interface Listed {
+  readonly providers: readonly AskedProvider[]
+  readonly dht: { readonly joined: boolean; readonly problems: readonly string[] } | null
+}
 const LIST = `${process.execPath} ${PLASMD} provider list --json`
 
 test('plasmd provider list names those whom the DHT knows, with what they say and whether they answer', async () => {
@@ -17,7 +21,8 @@ test('plasmd provider list names those whom the DHT knows, with what they say an
     found=$(${LIST} --bootstrap 10.77.0.1:4001)
     case $found in *:8080*:8081*) break ;; esac
   done; echo "$found"`
-  const found = (await besideProviders([ORIGIN, BOOTED], command)) as readonly AskedProvider[]
+  const { providers: found, dht } = (await besideProviders([ORIGIN, BOOTED], command)) as Listed
+  assert.deepEqual(dht, { joined: true, problems: [] })
   assert.deepEqual(
     found.map(({ url, source, name, claims, verdict }) => [
       ...[url, source, name, claims.generation, claims.sequence, claims.version, verdict],
@@ -35,5 +40,8 @@ test('without --bootstrap the DHT is not asked, and who cannot join it is told s
   assert.deepEqual(await besideProviders([ORIGIN], `${LIST}; echo [$?]`), [69], 'a provider that only the DHT tells of')
   const asJson = `${process.execPath} -p 'JSON.stringify(process.argv[1])'`
   const said = await besideProviders([ORIGIN], `said=$(${LIST} --bootstrap 10.77.0.1:4099 2>&1); ${asJson} "$said"`)
-  assert.match(String(said), /the DHT could not be joined: no node answers at 10\.77\.0\.1:4099/)
+  const [listed, ...told] = String(said).split('\n')
+  const why = /^the DHT could not be joined: no node answers at 10\.77\.0\.1:4099/
+  assert.match((JSON.parse(listed!) as Listed).dht?.problems[0] ?? '', why)
+  assert.match(told.join('\n').replace('plasmd: ', ''), why)
 })

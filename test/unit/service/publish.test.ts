@@ -47,8 +47,8 @@ test('refuses what a client would refuse', async (t) => {
   await assert.rejects(generateManifest(join(dir, 'absent'), RELEASE), { code: 'artifacts-missing' })
   await putSet(dir, { kernel: 10 })
   await assert.rejects(generateManifest(dir, RELEASE), {
-    code: 'manifest-invalid',
-    facts: { field: 'artifacts.initramfs' },
+    code: 'artifacts-missing',
+    facts: { dir, role: 'initramfs' },
   })
   await putSet(dir, { 'initrd-1': 10, 'initrd-2': 10 })
   await assert.rejects(generateManifest(dir, RELEASE), { code: 'artifacts-ambiguous' })
