@@ -28,6 +28,7 @@ configuration.
 
 const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   'artifacts-missing': EXIT.badConfig,
+  'artifacts-misplaced': EXIT.badConfig,
   'artifacts-ambiguous': EXIT.badData,
   'manifest-invalid': EXIT.badData,
   'manifest-too-large': EXIT.badData,

@@ -1,20 +1,26 @@
 import { once } from 'node:events'
-import { realpath, stat } from 'node:fs/promises'
+import { readdir, realpath, stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { advertiseSets } from './advertise-sets.ts'
 import { advertiseSetsByDht } from './advertise-sets-dht.ts'
 import { answer } from './answer.ts'
 import { type Arch, hostArch } from './arch.ts'
+import { listSets } from './boot-sets.ts'
 import { createClientBytes } from './client-bytes.ts'
 import { DHT_PORT } from './dht/bootstrap-peer.ts'
 import { createDigestCache } from './digest-cache.ts'
+import { ENVELOPE_FILE } from './dsse.ts'
 import { asPlasmError, PlasmError } from './errors.ts'
 import { sendProblem, statusOf } from './http-problem.ts'
+import { MANIFEST_FILE } from './manifest.ts'
 import { createOwnLineage } from './own-lineage.ts'
+import { ownUrls } from './own-urls.ts'
 import { printable } from './printable.ts'
 import { providerKey } from './provider-key.ts'
+import { placeOf } from './publish.ts'
 import type { Site } from './site.ts'
 import { createTransferSlots } from './transfers.ts'
 import { hostInUrl } from './url-host.ts'
@@ -61,7 +67,7 @@ const SILENT = { info() {}, warn() {}, error() {}, debug() {} }
 /**
  * Serves a directory of boot sets over HTTP (INTEROP: provider HTTP API). Answers as soon as this resolves; nothing is hashed
  * before somebody asks.
- * @throws PlasmError `artifacts-missing` (facts: `dir`) | `node-key-exposed` | `node-key-invalid` | `node-key-unavailable` (facts: `file`) | `port-in-use` | `cannot-listen` (facts: `bind`, `port`)
+ * @throws PlasmError `artifacts-missing` | `artifacts-misplaced` (facts: `dir`) | `node-key-exposed` | `node-key-invalid` | `node-key-unavailable` (facts: `file`) | `port-in-use` | `cannot-listen` (facts: `bind`, `port`)
  */
 export async function startProvider(options: ProviderOptions): Promise<Provider> {
   const { channel = 'stable', arch = hostArch(), port = 8080, bind = '0.0.0.0', log = SILENT } = options
@@ -105,7 +111,10 @@ export async function startProvider(options: ProviderOptions): Promise<Provider>
       })
     : undefined
   const url = `http://${urlHost(bind)}:${address.port}`
-  log.info({ url, artifacts: root, channel, arch, peerId: key.peerId }, 'serving')
+  log.info(
+    { url: ownUrls(bind, address.port)[0] ?? url, artifacts: root, channel, arch, peerId: key.peerId },
+    'serving',
+  )
   let stopping: Promise<void> | undefined
   return {
     url,
@@ -144,10 +153,25 @@ async function handle(
 
 async function existingDirectory(dir: string): Promise<string> {
   const path = await realpath(dir).catch(() => undefined)
-  if (path !== undefined && (await stat(path)).isDirectory()) return path
+  if (path !== undefined && (await stat(path)).isDirectory()) {
+    await refuseSet(path)
+    return path
+  }
   throw new PlasmError('artifacts-missing', `there is no directory ${dir}`, {
     facts: { dir },
     hint: 'name the directory that holds <channel>/<arch>/ with --artifacts',
+  })
+}
+
+/** Whoever names a set itself would serve nothing, and get a node key into it. */
+async function refuseSet(path: string): Promise<void> {
+  const names = await readdir(path)
+  if (!names.includes(MANIFEST_FILE) && !names.includes(ENVELOPE_FILE)) return
+  if ((await listSets(path)).length > 0) return
+  const root = placeOf(path).arch === undefined ? undefined : dirname(dirname(path))
+  throw new PlasmError('artifacts-misplaced', `${path} is a boot set itself`, {
+    facts: { dir: path },
+    hint: `name the directory that holds <channel>/<arch>/ with --artifacts${root ? `: ${root}` : ', and lay the set out in it'}`,
   })
 }
 

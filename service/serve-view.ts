@@ -18,12 +18,15 @@ export function servingLines({ artifacts, bind, port, sets, own }: Serving): rea
     urls.length === 0
       ? [`  http://127.0.0.1:${port} on this machine alone: it has no other address yet`]
       : urls.map((url) => `  ${url}${isLocal ? ' on this machine alone, as --bind says' : ''}`)
-  const served = sets.map(({ channel, arch, version, sequence }) =>
-    version === null
-      ? `  ${channel}/${arch}: without a manifest that can be read`
-      : `  ${channel}/${arch}: version ${version}${sequence === null ? '' : `, sequence ${sequence}`}`,
-  )
+  const served = sets.map((set) => `  ${set.channel}/${set.arch}: ${described(set)}`)
   return [`plasmd serves ${artifacts} at`, ...places, ...served, 'Ctrl-C stops it'].map((line) => printable(line))
+}
+
+function described({ version, sequence, manifest_digest }: ServedSet): string {
+  if (version !== null) return `version ${version}${sequence === null ? '' : `, sequence ${sequence}`}`
+  return manifest_digest === null
+    ? 'no manifest; who asks gets one that nobody signed (plasmd manifest generate, then sign)'
+    : 'its manifest cannot be read (plasmd manifest show says why)'
 }
 
 /** Of every record of the log: which program, where and when a person knows. `serving` is told by {@link servingLines}. */

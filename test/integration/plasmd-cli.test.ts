@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ExecFileException, execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -95,6 +95,16 @@ test('serve takes part in the DHT where it is not told otherwise, and leaves it 
   assert.equal(joined.peerId, serving.peerId)
   child.kill('SIGTERM')
   assert.deepEqual(await once(child, 'exit'), [0, null])
+})
+
+test('a boot set is not what is served: the directory above is, and nothing is written', async (t) => {
+  const { root, dir } = await makeSet(t)
+  await plasmd(['manifest', 'generate', dir])
+  const before = await readdir(dir)
+  const ended = await plasmd(['serve', '-a', dir, '-b', '127.0.0.1', '-p', '0', '--no-mdns', '--no-dht'])
+  assert.equal(ended.code, 78)
+  assert.match(ended.stderr, new RegExp(`is a boot set itself \\[artifacts-misplaced\\]\n.*--artifacts: ${root}\n$`))
+  assert.deepEqual(await readdir(dir), before)
 })
 
 test('a taken port is an error of its own, with exit code 69', async (t) => {
