@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { isAbsolute } from 'node:path'
 import * as v from 'valibot'
 import { type Arch, hostArch } from '../service/arch.ts'
 import { bootstrapPeers, DHT_PORT, MAX_BOOTSTRAP_PEERS, parseBootstrapPeer } from '../service/dht/bootstrap-peer.ts'
@@ -83,25 +84,39 @@ const bootstrapPeer = v.pipe(
     ({ input }) => `"${input}" is no bootstrap peer; write "/ip4/192.0.2.1/tcp/${DHT_PORT}" or "192.0.2.1:${DHT_PORT}"`,
   ),
 )
-const tomlSchema = v.strictObject({
-  mode: v.optional(v.picklist(MODES)),
-  channel: v.optional(
-    v.pipe(
-      v.string(),
-      v.regex(CHANNEL, ({ input }) => `"${input}" is not a channel name`),
+const tomlSchema = v.pipe(
+  v.strictObject({
+    mode: v.optional(v.picklist(MODES)),
+    channel: v.optional(
+      v.pipe(
+        v.string(),
+        v.regex(CHANNEL, ({ input }) => `"${input}" is not a channel name`),
+      ),
     ),
+    providers: v.optional(v.array(provider)),
+    bootstrap: v.optional(v.pipe(v.array(bootstrapPeer), v.maxLength(MAX_BOOTSTRAP_PEERS))),
+    dht_port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535))),
+    store_root: v.optional(
+      v.pipe(
+        v.string(),
+        v.check(isAbsolute, ({ input }) => `"${input}" is no absolute path; write "${STORE_ROOT}" or another one`),
+      ),
+    ),
+    store_max_bytes: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+    inboxes: v.optional(v.array(v.string())),
+    port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535))),
+    apply: v.optional(v.picklist(APPLY)),
+    cache: v.optional(v.boolean()),
+    no_write: v.optional(v.boolean()),
+  }),
+  v.forward(
+    v.check(
+      ({ port = DEFAULT_PORT, dht_port = DHT_PORT }) => port !== dht_port,
+      ({ input }) => `${input.dht_port ?? DHT_PORT} is the port of HTTP, too (port); give one of them another`,
+    ),
+    ['dht_port'],
   ),
-  providers: v.optional(v.array(provider)),
-  bootstrap: v.optional(v.pipe(v.array(bootstrapPeer), v.maxLength(MAX_BOOTSTRAP_PEERS))),
-  dht_port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535))),
-  store_root: v.optional(v.string()),
-  store_max_bytes: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
-  inboxes: v.optional(v.array(v.string())),
-  port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535))),
-  apply: v.optional(v.picklist(APPLY)),
-  cache: v.optional(v.boolean()),
-  no_write: v.optional(v.boolean()),
-})
+)
 
 /**
  * Reads the configuration: kernel command line before /etc/plasm/agent.toml before defaults (DESIGN: wire decisions). Trust

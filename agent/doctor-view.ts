@@ -22,6 +22,12 @@ export function findingLines(findings: readonly Finding[], colour: boolean): rea
     const line = `${painted}${check.padEnd(width)}${printable(found)}`
     return next === undefined ? [line] : [line, `${' '.repeat(VERDICT_WIDTH + width)}${printable(next)}`]
   })
-  const wrong = findings.filter(({ verdict }) => verdict === 'wrong').map(({ check }) => check)
-  return [...lines, wrong.length === 0 ? 'nothing is wrong' : `wrong: ${wrong.join(', ')}`]
+  return [...lines, sumOf(findings)]
+}
+
+function sumOf(findings: readonly Finding[]): string {
+  const those = (one: Finding['verdict']) => findings.filter(({ verdict }) => verdict === one).map(({ check }) => check)
+  const [wrong, doubtful] = [those('wrong'), those('doubtful')]
+  const sum = wrong.length === 0 ? 'nothing is wrong' : `wrong: ${wrong.join(', ')}`
+  return doubtful.length === 0 ? sum : `${sum}; doubtful: ${doubtful.join(', ')}`
 }

@@ -49,7 +49,7 @@ export async function readTrustPolicy(file: string = TRUST_POLICY_FILE): Promise
   if (policy) return holding(file, policy, await readTrustedKeys(join(dirname(file), KEY_DIRECTORY)))
   throw new PlasmError('trust-missing', `there is no ${file}, so nothing is trusted`, {
     facts: { file },
-    hint: 'on a host, name a policy with --policy; in an image, bake one in (docs/trust.md)',
+    hint: 'bake one into the image (docs/trust.md); on a host, verify and discover take --policy FILE',
   })
 }
 

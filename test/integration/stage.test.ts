@@ -180,7 +180,10 @@ test('stage and verify teach what they do, and exit with the codes that they nam
     const untrusted = await plasmAgent('', command, a.dir, '--json')
     assert.equal(untrusted.code, 78)
     assert.equal(JSON.parse(untrusted.stdout).error.code, 'trust-missing')
-    assert.match(untrusted.stderr, /\[trust-missing\]\n {2}on a host, name a policy with --policy/)
+    assert.match(
+      untrusted.stderr,
+      /\[trust-missing\]\n {2}bake one into the image .*; on a host, verify and discover take --policy FILE/,
+    )
   }
   const staged = await plasmAgent(TRUSTING, 'stage', a.dir, '--store', at.store)
   assert.deepEqual([staged.code, staged.stderr], [0, ''])

@@ -103,6 +103,9 @@ const wrong: ReadonlyArray<{ files: { cmdline?: string; toml?: string }; fact: [
   { files: { toml: 'providers = ["http://a", "ftp://b"]' }, fact: ['field', 'providers.1'] },
   { files: { toml: 'bootstrap = ["origin"]' }, fact: ['field', 'bootstrap.0'] },
   { files: { toml: 'inboxes = [3]' }, fact: ['field', 'inboxes.0'] },
+  { files: { toml: 'store_root = "artifacts"' }, fact: ['field', 'store_root'] },
+  { files: { toml: 'port = 4002\ndht_port = 4002' }, fact: ['field', 'dht_port'] },
+  { files: { toml: 'dht_port = 8080' }, fact: ['field', 'dht_port'] },
 ]
 for (const { files, fact } of wrong) {
   test(`refuses ${JSON.stringify(files)}, naming ${fact[1]}`, async (t) => {

@@ -154,4 +154,6 @@ test('the screen has a line for each check, what to do below it, and the sum at 
   ])
   assert.match(findingLines(findings, true)[1]!, /^\x1b\[31mwrong/)
   assert.equal(findingLines(findings.slice(0, 1), false).at(-1), 'nothing is wrong')
+  const doubtful = { check: 'port 8080', verdict: 'doubtful', found: 'nobody listens there' } as const
+  assert.equal(findingLines([doubtful], false).at(-1), 'nothing is wrong; doubtful: port 8080')
 })
