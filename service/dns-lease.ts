@@ -1,5 +1,5 @@
-/** Ours and avahi's records live 75 minutes at most (RFC 6762, 10); nobody may stay longer than a day without being heard. */
-const TTL_MAX_SECONDS = 24 * 3600
+/** 75 minutes, what RFC 6762, 10 recommends and ours and avahi's records have: nobody takes up room for longer without being heard. */
+const TTL_MAX_SECONDS = 75 * 60
 /** Parts of its time to live after which a record is asked for again (RFC 6762, 5.2). */
 const ASK_AGAIN_AT = [0.8, 0.85, 0.9, 0.95]
 

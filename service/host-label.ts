@@ -19,14 +19,20 @@ export function ownLabel(): string {
   return hostLabel(hostname().split('.')[0] ?? '')
 }
 
+/** Of the interfaces that were there at first: when one comes or goes later, the name stays. */
+let macs: readonly string[] | undefined
+
+const macsOf = (interfaces: ReturnType<typeof networkInterfaces>): readonly string[] =>
+  [...new Set(Object.values(interfaces).flatMap((all) => (all ?? []).map(({ mac }) => mac)))].sort()
+
 /**
  * A host name for the address records of one advertisement. It is nobody else's: not that of an mDNS responder that already
  * publishes this machine's plain name, not that of a second provider here, not that of another machine called the same.
  */
 export function uniqueHostLabel(...distinguish: readonly string[]): string {
-  const macs = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ mac }) => mac))
+  macs ??= macsOf(networkInterfaces())
   const tag = createHash('sha256')
-    .update(JSON.stringify([[...new Set(macs)].sort(), distinguish]))
+    .update(JSON.stringify([macs, distinguish]))
     .digest('hex')
   return `${hostLabel(ownLabel(), LABEL_MAX - TAG_HEX - 1)}-${tag.slice(0, TAG_HEX)}`
 }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { syncBuiltinESMExports } from 'node:module'
+import os from 'node:os'
 import { test } from 'node:test'
 import { hostLabel, uniqueHostLabel } from '../../../service/host-label.ts'
 
@@ -13,4 +15,16 @@ test('two advertisements of one machine have different host names, the same ever
   assert.equal(uniqueHostLabel('8080', 'stable', 'arm64'), uniqueHostLabel('8080', 'stable', 'arm64'))
   assert.notEqual(uniqueHostLabel('8080', 'stable', 'arm64'), uniqueHostLabel('8081', 'stable', 'arm64'))
   assert.match(uniqueHostLabel('8080'), /^[a-z0-9-]{1,54}-[0-9a-f]{8}$/)
+})
+
+test('a host name stays while interfaces come and go', (t) => {
+  const before = uniqueHostLabel('8080')
+  t.mock.method(os, 'networkInterfaces', () => ({}))
+  syncBuiltinESMExports()
+  t.after(() => {
+    t.mock.restoreAll()
+    syncBuiltinESMExports()
+  })
+  assert.deepEqual(os.networkInterfaces(), {})
+  assert.equal(uniqueHostLabel('8080'), before)
 })
