@@ -5,6 +5,7 @@ import { loadDht } from '../service/dht/load.ts'
 import { providerDocument } from '../service/dht/provider-document.ts'
 import { asPlasmError } from '../service/errors.ts'
 import type { NodeKey } from '../service/node-key.ts'
+import { ownUrls } from '../service/own-urls.ts'
 import { hostInUrl } from '../service/url-host.ts'
 import type { AgentConfig } from './config.ts'
 import type { Served } from './served.ts'
@@ -16,8 +17,10 @@ export interface DhtService {
   readonly config: Pick<AgentConfig, 'bootstrap' | 'dhtPort' | 'port'>
   readonly key: NodeKey
   readonly served: Served
-  /** This machine's address for others. */
+  /** This machine's address for others: the one that is named first. */
   readonly address: string
+  /** Where plasmd listens, and the node of the DHT: `::` is IPv4 and IPv6. */
+  readonly bind: '::' | '0.0.0.0'
   /** Transfers that run at plasmd; null: not known. */
   readonly load: () => Promise<number | null>
   readonly log: DhtLog
@@ -28,7 +31,7 @@ export interface DhtService {
  * since libp2p takes its time to load.
  */
 export function advertiseInDht(service: DhtService): { stop(): Promise<void> } {
-  const { config, key, served, address, load, log } = service
+  const { config, key, served, address, bind, load, log } = service
   let stopped = false
   const provided = async () => {
     const { machine, generation } = served.record
@@ -36,15 +39,16 @@ export function advertiseInDht(service: DhtService): { stop(): Promise<void> } {
     const { channel, arch, version, sequence } = manifest
     const set = { channel, arch, version, sequence, manifest_digest: digest }
     // A link-local address with its link is no part of a URL, and means nothing beyond the link.
-    const urls = address.includes('%') ? [] : [`http://${hostInUrl(address)}:${config.port}`]
-    return [providerDocument(set, { urls, machine, generation, peerId: key.peerId })]
+    const first = address.includes('%') ? [] : [`http://${hostInUrl(address)}:${config.port}`]
+    const urls = new Set([...first, ...ownUrls(bind, config.port)])
+    return [providerDocument(set, { urls: [...urls], machine, generation, peerId: key.peerId })]
   }
   const start = async () => {
     const { advertiseByDht } = await loadDht()
     if (stopped) return undefined
     return advertiseByDht({
       key,
-      listen: { host: '0.0.0.0', port: config.dhtPort },
+      listen: { host: bind, port: config.dhtPort },
       bootstrap: config.bootstrap.flatMap((text) => parseBootstrapPeer(text) ?? []),
       provided,
       load,

@@ -168,6 +168,7 @@ function dhtService({ told, log }: Server, served: Served, address: string): Dht
     key: identity.key,
     served,
     address,
+    bind: servesIpv6(told) ? '::' : '0.0.0.0',
     load: async () => (await runningTransfers(`http://127.0.0.1:${config.port}`)) ?? null,
     log: { info: said, warn: said },
   }

@@ -27,7 +27,7 @@ const ALPHA = 3
 
 /** Where a node is listened for. */
 export interface DhtListen {
-  /** An address of this machine, or 0.0.0.0 or :: for all. */
+  /** An address of this machine; 0.0.0.0 for all IPv4 ones, :: for all, which takes a port that is not 0. */
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
@@ -48,7 +48,7 @@ export async function startLibp2p(key: NodeKey, listen: DhtListen | null) {
     privateKey: privateKeyFromRaw(bothHalves(key)),
     datastore: records,
     addresses: {
-      listen: server ? [`/${listen.host.includes(':') ? 'ip6' : 'ip4'}/${listen.host}/tcp/${listen.port}`] : [],
+      listen: server ? listenAddresses(listen) : [],
       announceFilter: withoutLoopback,
     },
     transports: [tcp({ maxConnections: MAX_CONNECTIONS.server })],
@@ -99,6 +99,12 @@ export async function startLibp2p(key: NodeKey, listen: DhtListen | null) {
     /** What this node stores, its own records among them. */
     records,
   })
+}
+
+/** libp2p listens for IPv6 alone where it is told `::`, which means both here, as it does for HTTP. */
+function listenAddresses({ host, port }: DhtListen): string[] {
+  const hosts = host === '::' ? ['0.0.0.0', '::'] : [host]
+  return hosts.map((one) => `/ip${one.includes(':') ? 6 : 4}/${one}/tcp/${port}`)
 }
 
 /** As libp2p takes them. From the seed alone it would compute the public one in JavaScript, which takes a slow guest a second. */

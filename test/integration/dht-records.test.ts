@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -207,6 +208,28 @@ test('a port that is taken is told, and taken once it is free; a node that stops
     new Promise((resolve, reject) => connect({ host: HOST, port }).once('connect', resolve).once('error', reject)),
     { code: 'ECONNREFUSED' },
   )
+})
+
+test('a node that listens on :: is joined by IPv4 and by IPv6', {
+  skip: !existsSync('/proc/net/if_inet6') && 'no IPv6 here',
+}, async (t) => {
+  const { port } = await createFree()
+  const stop = new AbortController()
+  const node = await createDhtNode({
+    key: makeNodeKey(),
+    listen: { host: '::', port },
+    bootstrap: [],
+    signal: stop.signal,
+  })
+  assert.equal(node.port, port)
+  const clients = await Promise.all(
+    ['127.0.0.1', '::1'].map((host) => openDhtClient([{ kind: 'address', host, port }], stop.signal)),
+  )
+  t.after(async () => {
+    stop.abort()
+    await Promise.all([...clients, node].map((one) => one.stop()))
+  })
+  for (const client of clients) await until('a client that has joined', async () => client.joined())
 })
 
 async function createFree(): Promise<{ port: number }> {
