@@ -8,6 +8,7 @@ import { attachConsole } from './attach-console.ts'
 import type { ChainEvent, ChainOptions, ChainSpec } from './chain-spec.ts'
 import { connectToRun } from './control-client.ts'
 import { DISKS } from './disk-image.ts'
+import { interruptedBySignal } from './interrupt.ts'
 import { openConsole, say, sayError, sayProblem } from './look-commands.ts'
 import { runInside } from './namespace.ts'
 import { prepare } from './prepare.ts'
@@ -35,15 +36,14 @@ const MACHINE = guestPlace(1).name
  * @returns the exit code: 0 once it was up
  */
 export async function bootCommand(options: BootOptions): Promise<number> {
-  const interrupt = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interrupt.abort())
+  const interrupted = interruptedBySignal()
   try {
     const runDir = await createRunDir(randomUUID())
     const chain: ChainOptions = { ...options, generations: 1, providers: 'all', unsigned: false, keep: true }
-    const spec = await prepare(chain, runDir, interrupt.signal)
+    const spec = await prepare(chain, runDir, interrupted)
     say(`logs: ${relative('.', runDir)}`)
     try {
-      return await bootAndLook(spec, interrupt.signal)
+      return await bootAndLook(spec, interrupted)
     } finally {
       for (const images of ['published', 'media', DISKS])
         await rm(join(runDir, images), { recursive: true, force: true })

@@ -32,13 +32,14 @@ Examples:
   plasm-harness chain --rootfs minimal           they switch to a rootfs that the set brings
   plasm-harness chain --disk 2G                  the sets cross kexec on a disk of each machine
   plasm-harness chain --keep                     leaves the machines up to look at (exec, console),
-                                                 until Ctrl-C
+                                                 until Ctrl-C, or kill -INT of the pid it says
 
 Logs stay in build/runs/<run>/: a console log for each machine, reports.jsonl, dnsmasq.log,
 origin.log. Needs Linux, and root or an unprivileged user namespace with /dev/net/tun. KVM is used
 when a trial boot with it works.
 
-Exit codes: 0 proven, 1 failed, 2 wrong usage, 130 interrupted.`
+Exit codes: 0 proven, 1 failed, 2 wrong usage, 130 interrupted before there was a result. A signal
+that ends kept machines changes nothing: 0 when they were proven, 1 when not.`
 
 type Flags = Omit<ChainOptions, 'memoryMiB'> & { readonly memory?: number; readonly json: boolean }
 

@@ -57,8 +57,23 @@ test('nobody waits for a machine whose QEMU is gone', { skip }, async (t) => {
   assert.match(error?.message ?? '', /SIGKILL/)
 })
 
+test('a kept run says how to end it, and when it has ended; its exit code is that of the result', {
+  skip,
+}, async (t) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const { outer } = await startHarness(t, TINY_KERNEL.resets, { keep: true, program: 'harness-kept-program.ts' })
+    let said = ''
+    outer.stderr.on('data', (text) => (said += String(text)))
+    await eventually('how to look', async () => said.includes('nft list counters'))
+    assert.match(said, new RegExp(`^The machines stay up. To end: Ctrl-C here, or: kill -INT ${outer.pid}$`, 'm'))
+    outer.kill(signal)
+    assert.equal((await outer).exitCode, 1)
+    assert.equal(said.trimEnd().split('\n').at(-1), `ended by ${signal}; machines stopped`)
+  }
+})
+
 test('asked to keep the machines, it leaves them up after the result until it is stopped', { skip }, async (t) => {
-  const { runDir, outer, events } = await startHarness(t, TINY_KERNEL.resets, true)
+  const { runDir, outer, events } = await startHarness(t, TINY_KERNEL.resets, { keep: true })
   await eventually('the result', async () => events.some((event) => event.type === 'result'))
   await sleep(200)
   assert.ok((await processesOf(runDir)).has('qemu-system-x86_64'))

@@ -10,12 +10,16 @@ import type { ChainEvent, ChainSpec } from '../../host-harness/chain-spec.ts'
 import { makeSet } from './boot-set.ts'
 import { tinyKernel } from './tiny-kernel.ts'
 
-const PROGRAM = fileURLToPath(new URL('./harness-inside-program.ts', import.meta.url))
+const support = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
 export type Told = ChainEvent | { type: 'pid'; pid: number }
 
 /** The harness with a kernel that needs no images, in a directory whose name is on the command line of all that it starts. */
-export async function startHarness(t: TestContext, code: readonly number[], keep = false) {
+export async function startHarness(
+  t: TestContext,
+  code: readonly number[],
+  { keep = false, program = 'harness-inside-program.ts' } = {},
+) {
   const runDir = await mkdtemp(join(tmpdir(), 'harness-lifetime-'))
   const set = makeSet({ arch: 'x86_64' })
   const published = join(runDir, 'stable/x86_64')
@@ -29,7 +33,7 @@ export async function startHarness(t: TestContext, code: readonly number[], keep
     ...{ network: 'lan', discovery: 'mdns' },
     ...{ channel: 'stable', runDir, mediaDir: runDir, publishedDir: runDir, nonce: 'run-test' },
   }
-  const outer = execa(process.execPath, [PROGRAM, JSON.stringify(spec)], { reject: false, stdin: 'ignore' })
+  const outer = execa(process.execPath, [support(program), JSON.stringify(spec)], { reject: false, stdin: 'ignore' })
   t.after(async () => {
     outer.kill('SIGKILL')
     await outer
