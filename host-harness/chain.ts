@@ -40,6 +40,7 @@ export async function chain(
   bystanders: readonly Bystander[] = [],
 ): Promise<void> {
   await using started = new AsyncDisposableStack()
+  const over = new AbortController()
   const generations: Generation[] = []
   const plasmd: PlasmdKind = spec.plasmd === undefined ? 'own' : 'foreign'
   const { arch, rootfs, network: kind, discovery } = spec
@@ -67,7 +68,7 @@ export async function chain(
     }
     const network = started.use(await createNetwork(plan, spec.runDir))
     const machines = new Map<string, Machine>()
-    started.use(await openControl(spec.runDir, machines))
+    started.use(await openControl(spec.runDir, machines, over.signal))
     const reportServer = started.use(await openReportServer(HARNESS_ADDRESS, spec.runDir))
     const origin = await startOrigin(network.inOrigin, spec)
     started.defer(origin.stop)
@@ -141,6 +142,7 @@ export async function chain(
     })
   }
   if (spec.keep && !signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve))
+  over.abort()
 }
 
 function interrupted(current: Guest | undefined): PlasmError {

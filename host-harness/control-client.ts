@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { open, readdir, stat } from 'node:fs/promises'
 import { createConnection, type Socket } from 'node:net'
-import { basename, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { PlasmError } from '../service/errors.ts'
 import { readLine } from './control-line.ts'
 import {
@@ -13,6 +13,7 @@ import {
 } from './control-protocol.ts'
 import { socketPath } from './control-server.ts'
 import { RUNS } from './run-dir.ts'
+import { runEnded } from './run-ended.ts'
 
 export interface Control {
   /** The run's directory. */
@@ -41,7 +42,7 @@ export async function connectToRun(run: string | undefined, runs: string = RUNS)
 /**
  * Asks a run for something; the socket is left where the answer ends.
  * @param expected the key of the answer that is hoped for
- * @throws PlasmError with the code that the run answered | `control-invalid` | `harness-died` when it answers nothing
+ * @throws PlasmError with the code that the run answered | `control-invalid` | `run-ended`
  */
 export async function ask<Key extends 'executed' | 'attached'>(
   { runDir, socket }: Control,
@@ -51,10 +52,7 @@ export async function ask<Key extends 'executed' | 'attached'>(
   socket.write(`${JSON.stringify(request)}\n`)
   const line = await readLine(socket)
   if (line === undefined) {
-    throw new PlasmError('harness-died', `run ${basename(runDir)} ended before it answered`, {
-      facts: { step: 'control' },
-      hint: `see ${runDir}`,
-    })
+    throw runEnded(runDir)
   }
   const answer = parseAnswer(line)
   if (expected in answer) return answer as Extract<ControlAnswer, Record<Key, unknown>>

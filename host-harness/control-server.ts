@@ -7,6 +7,7 @@ import { readLine } from './control-line.ts'
 import { CONTROL_DIRECTORY, CONTROL_SOCKET, type ControlAnswerSent, parseRequest } from './control-protocol.ts'
 import type { Executed } from './guest-exec.ts'
 import type { Machine } from './machine.ts'
+import { runEnded } from './run-ended.ts'
 
 /** Who attaches to a console and does not read loses what it says meanwhile, and costs no more memory than this. */
 const MOST_UNREAD_BYTES = 4 * 1024 * 1024
@@ -14,8 +15,13 @@ const MOST_UNREAD_BYTES = 4 * 1024 * 1024
 /**
  * Lets `plasm-harness console` and `exec` in, by a socket in the run's directory.
  * @param machines by name; may grow
+ * @param over aborted when the run ends: what is not done then is answered with `run-ended`
  */
-export async function openControl(runDir: string, machines: ReadonlyMap<string, Machine>): Promise<AsyncDisposable> {
+export async function openControl(
+  runDir: string,
+  machines: ReadonlyMap<string, Machine>,
+  over: AbortSignal,
+): Promise<AsyncDisposable> {
   const directory = join(runDir, CONTROL_DIRECTORY)
   await mkdir(directory, { mode: 0o700 })
   const held = await open(directory)
@@ -25,7 +31,7 @@ export async function openControl(runDir: string, machines: ReadonlyMap<string, 
     connections.add(socket)
     socket.on('close', () => connections.delete(socket))
     socket.on('error', () => socket.destroy())
-    void answer(socket, machines)
+    void answer(socket, machines, () => (over.aborted ? runEnded(runDir) : undefined))
   })
   server.listen(socketPath(held))
   await once(server, 'listening')
@@ -43,7 +49,12 @@ export async function openControl(runDir: string, machines: ReadonlyMap<string, 
 /** By the directory's descriptor: a socket's own path may be 107 bytes at most (unix(7)), a run's is what the checkout makes it. */
 export const socketPath = (directory: FileHandle) => `/proc/self/fd/${directory.fd}/${CONTROL_SOCKET}`
 
-async function answer(socket: Socket, machines: ReadonlyMap<string, Machine>): Promise<void> {
+/** @param ended why nothing is done any more; undefined while the run goes on */
+async function answer(
+  socket: Socket,
+  machines: ReadonlyMap<string, Machine>,
+  ended: () => PlasmError | undefined,
+): Promise<void> {
   const send = (line: ControlAnswerSent) => socket.write(`${JSON.stringify(line)}\n`)
   try {
     const line = await readLine(socket)
@@ -56,7 +67,7 @@ async function answer(socket: Socket, machines: ReadonlyMap<string, Machine>): P
     }
     send(await execute(machine, asked))
   } catch (thrown) {
-    send({ error: problemOf(thrown) })
+    send({ error: problemOf(ended() ?? thrown) })
   }
   socket.end()
   socket.resume()

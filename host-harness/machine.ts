@@ -60,8 +60,9 @@ export async function startMachine(
   })
   let ended: string | undefined
   const exit = qemu.then((result) => {
-    ended = result.signal ? `QEMU was ended by ${result.signal}` : `QEMU ended with code ${result.exitCode}`
-    if (result.exitCode === undefined && !result.signal) ended = result.shortMessage ?? 'QEMU does not start'
+    const notStarted = result.exitCode === undefined && !result.signal
+    if (notStarted) ended ??= result.shortMessage ?? 'QEMU does not start'
+    ended ??= result.signal ? `QEMU was ended by ${result.signal}` : `QEMU ended with code ${result.exitCode}`
   })
 
   const lines: ConsoleLine[] = []
@@ -121,6 +122,9 @@ export async function startMachine(
     exec,
     resets: () => resets,
     ended: () => ended,
-    [Symbol.asyncDispose]: stop,
+    async [Symbol.asyncDispose]() {
+      ended ??= 'the run stopped it'
+      await stop()
+    },
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
@@ -79,6 +79,19 @@ test('exec says that nobody in the machine takes commands', { skip }, async (t) 
   const { exitCode, stdout, stderr } = await harness('exec', 'vm1', '--timeout', '1', ...args, '--', 'true')
   assert.deepEqual([exitCode, stdout], [255, ''])
   assert.match(stderr, /vm1: nobody in it took commands within 1 s \[exec-no-guest\]\n {2}\S/)
+})
+
+test('exec that waits when the run ends says so, and not how its QEMU was ended', { skip }, async (t) => {
+  const { runDir, args, outer } = await echoingRun(t)
+  const waits = harness('exec', 'vm1', ...args, '--', 'sleep', '100')
+  let said = ''
+  waits.stderr.on('data', (text) => (said += String(text)))
+  await eventually('it waits', async () => said.includes('waiting for vm1'))
+  outer.kill('SIGTERM')
+  const { exitCode, stderr } = await waits
+  assert.equal(exitCode, 255)
+  assert.match(stderr, new RegExp(`run ${basename(runDir)} ended, and its machines with it, .* \\[run-ended\\]`))
+  assert.doesNotMatch(stderr, /QEMU|SIGKILL/)
 })
 
 test('a machine that is not there is named, with those that are', { skip }, async (t) => {
