@@ -11,6 +11,7 @@ import { DISKS } from './disk-image.ts'
 import { interruptedBySignal } from './interrupt.ts'
 import { openConsole, say, sayError, sayProblem } from './look-commands.ts'
 import { runInside } from './namespace.ts'
+import { sayOthersUp } from './others-up.ts'
 import { prepare } from './prepare.ts'
 import type { ChainResult } from './result.ts'
 import type { Rootfs } from './rootfs.ts'
@@ -38,6 +39,7 @@ const MACHINE = guestPlace(1).name
 export async function bootCommand(options: BootOptions): Promise<number> {
   const interrupted = interruptedBySignal()
   try {
+    await sayOthersUp(say)
     const runDir = await createRunDir(randomUUID())
     const chain: ChainOptions = { ...options, generations: 1, providers: 'all', unsigned: false, keep: true }
     const spec = await prepare(chain, runDir, interrupted)

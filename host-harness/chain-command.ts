@@ -7,6 +7,7 @@ import { DISKS } from './disk-image.ts'
 import { interruptedBySignal } from './interrupt.ts'
 import { endOfKept, sayHowToLook } from './kept-run.ts'
 import { runInside } from './namespace.ts'
+import { sayOthersUp } from './others-up.ts'
 import { prepare } from './prepare.ts'
 import { type ProgressView, progressView } from './progress.ts'
 import { proofView } from './proof-view.ts'
@@ -29,6 +30,7 @@ export async function chainCommand(options: ChainOptions, json: boolean): Promis
     if (!result.ok) process.stderr.write(`\n${proofView(result)}\n`)
   }
   try {
+    await sayOthersUp(say)
     const runDir = await createRunDir(randomUUID())
     const spec = await prepare(options, runDir, interrupted)
     say(`logs: ${relative('.', runDir)}`)

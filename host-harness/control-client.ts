@@ -39,6 +39,16 @@ export async function connectToRun(run: string | undefined, runs: string = RUNS)
   })
 }
 
+/** The directories of the runs that are up and may be connected to, newest first. */
+export async function runsUp(runs: string = RUNS): Promise<readonly string[]> {
+  const up = (await newestFirst(runs, '')).map(async (runDir) => {
+    const socket = await connect(runDir)
+    socket?.destroy()
+    return socket ? [runDir] : []
+  })
+  return (await Promise.all(up)).flat()
+}
+
 /**
  * Asks a run for something; the socket is left where the answer ends.
  * @param expected the key of the answer that is hoped for

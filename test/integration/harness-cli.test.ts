@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { readdir, rm } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
-import { RUNS } from '../../host-harness/run-dir.ts'
+import { openControl } from '../../host-harness/control-server.ts'
+import { createRunDir, RUNS } from '../../host-harness/run-dir.ts'
 import { whileNoOtherBuilds } from '../../images/build-lock.ts'
 
 const CLI = fileURLToPath(new URL('../../host-harness/cli.ts', import.meta.url))
@@ -118,4 +121,18 @@ test('a failure is one JSON object too, the last line of stdout', async () => {
   assert.deepEqual([error.code, error.step, error.machine], ['host-memory-short', 'setup', null])
   assert.match(error.hint, /fewer generations/)
   assert.match(stderr, /host-memory-short/)
+})
+
+test('a run that starts beside another one of this checkout says which, and how to end it', async (t) => {
+  const runDir = await createRunDir(randomUUID())
+  t.after(() => rm(runDir, { recursive: true, force: true }))
+  const tooMuch = ['--generations', '20', '--memory', '65536']
+  const others = async () =>
+    (await chain(...tooMuch)).stderr.split('\n').filter((line) => line.includes(runDir.slice(-36)))
+  assert.deepEqual(await others(), [], 'it does not answer')
+  await using _ = await openControl(runDir, new Map(), new AbortController().signal)
+  const end = `(pid ${process.pid}; to end it: kill -INT ${process.pid})`
+  const [line, ...more] = await others()
+  assert.deepEqual(more, [])
+  assert.ok(line?.startsWith(`run ${basename(runDir)} ${end} is up too, and shares this host's `), line)
 })
