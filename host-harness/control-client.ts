@@ -52,19 +52,26 @@ export async function runsUp(runs: string = RUNS): Promise<readonly string[]> {
 /**
  * Asks a run for something; the socket is left where the answer ends.
  * @param expected the key of the answer that is hoped for
+ * @param started told when the machine is given a command; before that it is waited for
  * @throws PlasmError with the code that the run answered | `control-invalid` | `run-ended`
  */
 export async function ask<Key extends 'executed' | 'attached'>(
   { runDir, socket }: Control,
   request: ControlRequest,
   expected: Key,
+  started: () => void = () => {},
 ): Promise<Extract<ControlAnswer, Record<Key, unknown>>> {
   socket.write(`${JSON.stringify(request)}\n`)
-  const line = await readLine(socket)
-  if (line === undefined) {
-    throw runEnded(runDir)
+  const next = async () => {
+    const line = await readLine(socket)
+    if (line === undefined) throw runEnded(runDir)
+    return parseAnswer(line)
   }
-  const answer = parseAnswer(line)
+  let answer = await next()
+  if ('started' in answer) {
+    started()
+    answer = await next()
+  }
   if (expected in answer) return answer as Extract<ControlAnswer, Record<Key, unknown>>
   if (!('error' in answer)) throw new PlasmError('control-invalid', 'the run answered another question')
   const { code, message, hint } = answer.error

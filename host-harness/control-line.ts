@@ -27,7 +27,10 @@ export function readLine(socket: Socket): Promise<string | undefined> {
       if (at + 1 < chunk.length) socket.unshift(chunk.subarray(at + 1))
       done(Buffer.concat(parts).toString('utf8'))
     }
+    if (socket.destroyed) return resolve(undefined)
     socket.on('data', onData)
     for (const end of ['end', 'error', 'close']) socket.on(end, onEnd)
+    // It may be the second line, and a socket that was paused stays so.
+    socket.resume()
   })
 }

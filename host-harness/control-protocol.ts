@@ -2,7 +2,8 @@ import * as v from 'valibot'
 import { PlasmError } from '../service/errors.ts'
 
 /**
- * What goes over a run's control socket: one JSON line each way. After the answer to `console` the connection is that console,
+ * What goes over a run's control socket: one JSON line each way, and before the answer to `exec` one that says when the machine is
+ * given the command. After the answer to `console` the connection is that console,
  * byte for byte in both directions, until one side closes it.
  */
 const request = v.variant('want', [
@@ -28,6 +29,7 @@ const answer = v.union([
   v.strictObject({
     executed: v.strictObject({ exit: v.number(), stdout: base64, stderr: base64, late: v.optional(problem) }),
   }),
+  v.strictObject({ started: v.string() }),
   v.strictObject({ attached: v.string() }),
 ])
 

@@ -65,7 +65,7 @@ async function answer(
       send({ attached: machine.name })
       return attach(socket, machine)
     }
-    send(await execute(machine, asked))
+    send(await execute(machine, asked, () => send({ started: machine.name })))
   } catch (thrown) {
     send({ error: problemOf(ended() ?? thrown) })
   }
@@ -77,13 +77,14 @@ async function answer(
 async function execute(
   machine: Pick<Machine, 'exec'>,
   { command, timeoutMs }: { readonly command: readonly string[]; readonly timeoutMs: number },
+  started: () => void,
 ): Promise<ControlAnswerSent> {
   let said: Executed | undefined
   const lastWords = (ended: Executed) => {
     said = ended
   }
   try {
-    return { executed: told(await machine.exec(command, { timeoutMs, lastWords })) }
+    return { executed: told(await machine.exec(command, { timeoutMs, started, lastWords })) }
   } catch (thrown) {
     if (!said) throw thrown
     return { executed: { ...told(said), late: problemOf(thrown) } }

@@ -12,6 +12,8 @@ export interface Executed {
 export interface ExecLimit {
   /** From asking to the answer, waiting for the guest included; default 60 s. */
   readonly timeoutMs?: number
+  /** Told when the guest, which takes commands now, is given this one. */
+  readonly started?: () => void
   /** Told what a command that did not end in time had said, before the error; without it nobody waits for that. */
   readonly lastWords?: (ended: Executed) => void
 }
@@ -33,6 +35,7 @@ interface Asked {
   readonly id: number
   readonly script: string
   readonly deadline: number
+  readonly started: (() => void) | undefined
   settle(outcome: Executed | PlasmError): void
 }
 
@@ -63,6 +66,7 @@ export function openGuestExec(stream: Duplex, name: string): GuestExec {
     if (!asking) return
     // A second more than here, so that who asked learns it from here, and the next one need not wait for long.
     send(asking.id, Math.ceil((asking.deadline - performance.now()) / 1000) + 1, asking.script)
+    asking.started?.()
   }
   const finish = (outcome: Executed | PlasmError) => {
     const finished = asking
@@ -97,7 +101,7 @@ export function openGuestExec(stream: Duplex, name: string): GuestExec {
   })
   for (const ending of ['end', 'error', 'close']) stream.on(ending, end)
   return {
-    exec(command, { timeoutMs = TIMEOUT_MS, lastWords } = {}) {
+    exec(command, { timeoutMs = TIMEOUT_MS, started, lastWords } = {}) {
       const script = typeof command === 'string' ? command : scriptOf(command)
       return new Promise((resolve, reject) => {
         if (gone) return reject(gone)
@@ -107,6 +111,7 @@ export function openGuestExec(stream: Duplex, name: string): GuestExec {
           id: ++lastId,
           script,
           deadline: performance.now() + timeoutMs,
+          started,
           settle(outcome) {
             clearTimeout(timer)
             if (settled) return

@@ -18,11 +18,18 @@ export async function execCommand(
   { run, timeout }: { run?: string | undefined; timeout: number },
 ): Promise<number> {
   let waiting: NodeJS.Timeout | undefined
+  let saidSo = false
   try {
     const control = await connectToRun(run)
     const request = { want: 'exec', machine, command, timeoutMs: timeout * 1000 } as const
-    waiting = setTimeout(() => say(`waiting for ${machine} of run ${basename(control.runDir)}`), SILENT_MS)
-    const { executed } = await ask(control, request, 'executed')
+    waiting = setTimeout(() => {
+      saidSo = true
+      say(`waiting for ${machine} of run ${basename(control.runDir)}`)
+    }, SILENT_MS)
+    const { executed } = await ask(control, request, 'executed', () => {
+      clearTimeout(waiting)
+      if (saidSo) say(`${machine} runs it`)
+    })
     control.socket.destroy()
     process.stdout.write(executed.stdout)
     process.stderr.write(executed.stderr)

@@ -4,9 +4,13 @@ import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { connectToRun } from '../../host-harness/control-client.ts'
+import { openControl } from '../../host-harness/control-server.ts'
+import type { ExecLimit, Executed } from '../../host-harness/guest-exec.ts'
+import type { Machine } from '../../host-harness/machine.ts'
 import { namespacesHere } from '../support/in-namespaces.ts'
 import { eventually, running, startHarness } from '../support/tiny-harness.ts'
 import { TINY_KERNEL } from '../support/tiny-kernel.ts'
@@ -92,6 +96,29 @@ test('exec that waits when the run ends says so, and not how its QEMU was ended'
   assert.equal(exitCode, 255)
   assert.match(stderr, new RegExp(`run ${basename(runDir)} ended, and its machines with it, .* \\[run-ended\\]`))
   assert.doesNotMatch(stderr, /QEMU|SIGKILL/)
+})
+
+test('exec says that it waits for a machine until that one takes the command, and not while it runs', async (t) => {
+  const runDir = await mkdtemp(join(tmpdir(), 'plasm-run-'))
+  t.after(() => rm(runDir, { recursive: true, force: true }))
+  /** A machine whose guest takes a command after so long, ms, and runs it for as long. */
+  const machine = (name: string, takesAfter: number, runsFor: number) => ({
+    ...{ name, ended: () => undefined },
+    async exec(_: unknown, { started }: ExecLimit = {}): Promise<Executed> {
+      await sleep(takesAfter)
+      started?.()
+      await sleep(runsFor)
+      return { exit: 3, stdout: Buffer.from('said\n'), stderr: Buffer.alloc(0) }
+    },
+  })
+  const machines = [machine('vm1', 0, 3500), machine('vm2', 3500, 0)] as unknown as Machine[]
+  const named = new Map(machines.map((each) => [each.name, each]))
+  await using _ = await openControl(runDir, named, new AbortController().signal)
+  const exec = (name: string) => harness('exec', name, '--run', `${runDir}/`, '--', 'true')
+  const [atOnce, late] = await Promise.all([exec('vm1'), exec('vm2')])
+  assert.deepEqual([atOnce.exitCode, atOnce.stdout, atOnce.stderr], [3, 'said', ''])
+  const waited = `waiting for vm2 of run ${basename(runDir)}\nvm2 runs it`
+  assert.deepEqual([late.exitCode, late.stdout, late.stderr], [3, 'said', waited])
 })
 
 test('a machine that is not there is named, with those that are', { skip }, async (t) => {

@@ -59,6 +59,22 @@ test('a command waits until the guest is up, and one is out at a time', async ()
   assert.deepEqual(await second, { exit: 0, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) })
 })
 
+test('who waits is told when the guest is given the command, each its own', async () => {
+  const { exec, asked, answer, start } = pair()
+  const started: string[] = []
+  const ran = ['one', 'two'].map((word) => exec(word, { started: () => started.push(word) }))
+  const marked = await start()
+  assert.deepEqual(started, [])
+  marked()
+  await settle()
+  assert.deepEqual(started, ['one'])
+  answer(asked[0]!.id, 0)
+  await settle()
+  assert.deepEqual(started, ['one', 'two'])
+  answer(asked[1]!.id, 0)
+  await Promise.all(ran)
+})
+
 test('an answer may be long, come in pieces, and hold any byte', async () => {
   const { exec, asked, guest, start } = pair()
   const bytes = Buffer.from(Uint8Array.from({ length: 1_500_000 }, (_, index) => index * 7))
