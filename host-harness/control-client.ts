@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { open, readdir, stat } from 'node:fs/promises'
 import { createConnection, type Socket } from 'node:net'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { PlasmError } from '../service/errors.ts'
 import { readLine } from './control-line.ts'
 import {
@@ -35,9 +35,14 @@ export async function connectToRun(run: string | undefined, runs: string = RUNS)
   const which = run === undefined ? 'no run is up' : `no run ${run} is up`
   throw new PlasmError('no-run', which, {
     facts: { step: 'control' },
-    hint: 'start one: npm run harness -- boot, or npm run chain -- --keep; --run takes the name of its directory in build/runs',
+    hint: hintOf(await runsUp(runs)),
   })
 }
+
+const hintOf = (up: readonly string[]) =>
+  up.length > 0
+    ? `--run takes one of those that are up, or the beginning of it: ${up.map((runDir) => basename(runDir)).join(', ')}`
+    : 'start one: npm run harness -- boot, or npm run chain -- --keep; --run takes the name of its directory in build/runs'
 
 /** The directories of the runs that are up and may be connected to, newest first. */
 export async function runsUp(runs: string = RUNS): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -156,5 +156,24 @@ test('no run: the newest one that is up is asked, and one that has ended is not'
   await assert.rejects(connectToRun('3f', runs), { code: 'no-run', message: 'no run 3f is up' })
   const { exitCode, stderr } = await harness('exec', 'vm1', '--run', `${runs}/`, '--', 'true')
   assert.equal(exitCode, 255)
-  assert.match(stderr, /\[no-run\]\n {2}start one: /)
+  // Others of this checkout may be up.
+  assert.match(stderr, /\[no-run\]\n {2}\S/)
+})
+
+test('a run that is not there: those that are up are named, newest first, and no others', async (t) => {
+  const runs = await mkdtemp(join(tmpdir(), 'plasm-runs-'))
+  t.after(() => rm(runs, { recursive: true, force: true }))
+  await assert.rejects(connectToRun('3f', runs), { code: 'no-run', hint: /^start one: / })
+  await using opened = new AsyncDisposableStack()
+  for (const name of ['aa-1', 'bb-2', 'cc-3']) {
+    await mkdir(join(runs, name))
+    const control = await openControl(join(runs, name), new Map(), new AbortController().signal)
+    if (name === 'bb-2') await control[Symbol.asyncDispose]()
+    else opened.use(control)
+    await sleep(20)
+  }
+  for (const run of ['3f', '/nowhere/3f']) {
+    const hint = /^--run takes one of those that are up, or the beginning of it: cc-3, aa-1$/
+    await assert.rejects(connectToRun(run, runs), { code: 'no-run', message: `no run ${run} is up`, hint })
+  }
 })
