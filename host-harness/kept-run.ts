@@ -5,6 +5,8 @@ import type { ChainResult } from './result.ts'
 /** What a person types to end a run. @param pid of the harness's outer process, which is the one to signal */
 export const howToEnd = (pid: number) => `kill -INT ${pid}`
 
+const SHELL = `A chain's consoles have no shell. exec is the way to one, a script at a time: exec vm1 -- sh -c 'ps; df -h'`
+
 /** What is said once the machines of a run are kept: how to end it, and how to look inside meanwhile. */
 export async function sayHowToLook(inside: InsideRun, result: ChainResult, say: (text: string) => void): Promise<void> {
   const user = process.geteuid?.() === 0 ? '' : ' --user --preserve-credentials'
@@ -18,8 +20,9 @@ export async function sayHowToLook(inside: InsideRun, result: ChainResult, say: 
   ]
   for (const machine of machines) {
     say(`  npm run harness -- exec ${machine} -- plasm-agent status`)
-    say(`  npm run harness -- console ${machine}        (Ctrl-] leaves it)`)
+    say(`  npm run harness -- console ${machine}        (what it says; Ctrl-] leaves it)`)
   }
+  say(SHELL)
   say('and from beside them:')
   const last = result.generations.at(-1)?.address ?? guestPlace(1, result.network === 'routed').address
   say(`  ${enter} curl http://${last}:8080/status`)

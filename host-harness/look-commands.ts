@@ -33,6 +33,7 @@ export async function execCommand(
     control.socket.destroy()
     process.stdout.write(executed.stdout)
     process.stderr.write(executed.stderr)
+    if (isBareShell(command)) say(noShellToTypeInto(machine, command[0]!))
     if (!executed.late) return executed.exit
     sayProblem(executed.late)
     return EXIT_NOT_RUN
@@ -43,6 +44,14 @@ export async function execCommand(
     clearTimeout(waiting)
   }
 }
+
+/** A shell that is given no script, by somebody who wants to type into it. */
+const isBareShell = (command: readonly string[]) =>
+  command.length === 1 && ['sh', 'ash', 'bash', 'dash'].includes(basename(command[0]!))
+
+const noShellToTypeInto = (machine: string, shell: string) =>
+  `${shell} has no standard input here; give it a script: exec ${machine} -- ${shell} -c 'ps; df -h'\n` +
+  '  a shell to type into is on the console of: npm run harness -- boot'
 
 /** Attaches the terminal, or pipe, to a machine's console until Ctrl-], the end of the pipe, or of the machine. @returns the exit code */
 export async function consoleCommand(machine: string, { run }: { run?: string | undefined }): Promise<number> {

@@ -4,9 +4,14 @@ import { RUN } from './options.ts'
 const HELP = `
 The machine must be of a run that is up: plasm-harness boot, or chain (with --keep after its end,
 too). You see what it said last and then all that it says; what you type goes to it, Ctrl-C too.
-Ctrl-] leaves it, and the machine stays up. A machine of a chain has a shell on its console only
-when its kernel command line has phase.shell (\`boot\` puts it there); for all others there is
-\`exec\`. In a pipe the console's lines are printed plainly. A standard input that is no terminal is
+Ctrl-] leaves it, and the machine stays up.
+
+A machine of \`boot\` has a root shell there once it serves (phase.shell on its kernel command
+line). A machine of a chain has none: you see what firmware, kernel, init and agent say, which is
+little once it serves, and nobody reads what you type. There \`exec\` is the shell, one script at a
+time: plasm-harness exec vm1 -- sh -c 'ps; df -h'.
+
+In a pipe the console's lines are printed plainly. A standard input that is no terminal is
 typed, and at its end this ends, once the machine is silent for a second (10 s at most).
 
 Examples:

@@ -7,8 +7,9 @@ const HELP = `
 Runs a command as root in a machine of a run that is up, in the fetch stage or the serve stage,
 without network and without the console: through a virtio-serial port. It waits until the machine
 takes commands. Its standard output, and then its standard error, come out here when it has ended
-(2>&1 within sh -c keeps their order); it has no standard input. One command at a time. One that
-follows (-f) is ended by --timeout, and shows then what it has said until then.
+(2>&1 within sh -c keeps their order). It has no standard input, so a shell takes its script by
+sh -c; one to type into is on the console of \`boot\`. One command at a time. One that follows (-f)
+is ended by --timeout, and shows then what it has said until then.
 
 Examples:
   plasm-harness exec vm1 -- plasm-agent status

@@ -66,6 +66,10 @@ test('a kept run says how to end it, and when it has ended; its exit code is tha
     outer.stderr.on('data', (text) => (said += String(text)))
     await eventually('how to look', async () => said.includes('nft list counters'))
     assert.match(said, new RegExp(`^The machines stay up. To end: Ctrl-C here, or: kill -INT ${outer.pid}$`, 'm'))
+    assert.match(
+      said,
+      /console vm1 +\(what it says; Ctrl-\] leaves it\)\nA chain's consoles have no shell\. exec is the way/,
+    )
     outer.kill(signal)
     assert.equal((await outer).exitCode, 1)
     assert.equal(said.trimEnd().split('\n').at(-1), `ended by ${signal}; machines stopped`)

@@ -121,6 +121,22 @@ test('exec says that it waits for a machine until that one takes the command, an
   assert.deepEqual([late.exitCode, late.stdout, late.stderr], [3, 'said', waited])
 })
 
+test('exec of a shell without a script says how to give it one', async (t) => {
+  const runDir = await mkdtemp(join(tmpdir(), 'plasm-run-'))
+  t.after(() => rm(runDir, { recursive: true, force: true }))
+  const nothing: Executed = { exit: 0, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) }
+  const machine = { name: 'vm1', ended: () => undefined, exec: async () => nothing } as unknown as Machine
+  await using _ = await openControl(runDir, new Map([['vm1', machine]]), new AbortController().signal)
+  const exec = (...command: string[]) => harness('exec', 'vm1', '--run', `${runDir}/`, '--', ...command)
+  const { exitCode, stderr } = await exec('/bin/sh')
+  assert.equal(exitCode, 0)
+  assert.match(
+    stderr,
+    /^\/bin\/sh has no standard input here; give it a script: exec vm1 -- \/bin\/sh -c .*\n {2}a shell to type/,
+  )
+  assert.equal((await exec('sh', '-c', ':')).stderr, '')
+})
+
 test('a machine that is not there is named, with those that are', { skip }, async (t) => {
   const { args } = await echoingRun(t)
   for (const [command, exit] of [

@@ -82,6 +82,11 @@ test('boot speaks of the one machine that it starts', async () => {
   assert.match(await help(['host-harness/cli.ts', 'chain']), /memory of each machine/)
 })
 
+test('console says what it shows of a machine of a chain, and which command is the shell there', async () => {
+  const text = (await help(['host-harness/cli.ts', 'console'])).replaceAll(/\s+/g, ' ')
+  assert.match(text, /machine of a chain has none: you see what .* plasm-harness exec vm1 -- sh -c '/)
+})
+
 test('wrong usage names the command that was meant, and where its help is', async () => {
   for (const [command, name] of [
     [['agent/main.ts', 'frobnicate'], 'plasm-agent'],
