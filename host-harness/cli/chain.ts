@@ -36,7 +36,7 @@ Examples:
 
 Logs stay in build/runs/<run>/: a console log for each machine, reports.jsonl, dnsmasq.log,
 origin.log. Needs Linux, and root or an unprivileged user namespace with /dev/net/tun. KVM is used
-when a trial boot with it works.
+when a trial boot with it works (kvm-trial.console.log, kvm-trial.qemu.log).
 
 Exit codes: 0 proven, 1 failed, 2 wrong usage, 130 interrupted before there was a result. A signal
 that ends kept machines changes nothing: 0 when they were proven, 1 when not.`
