@@ -7,6 +7,7 @@ import { addBoot } from './cli/boot.ts'
 import { addChain } from './cli/chain.ts'
 import { addConsole } from './cli/console.ts'
 import { addExec } from './cli/exec.ts'
+import { takenByNpm } from './npm-options.ts'
 
 const EXAMPLES = `
 Examples:
@@ -35,6 +36,8 @@ async function main(argv: readonly string[]): Promise<number> {
       exit = code
     })
   }
+  const taken = takenByNpm(program, argv, process.env)
+  if (taken !== undefined) process.stderr.write(`${taken}\n`)
   try {
     await pointToHelp(program).parseAsync(argv, { from: 'user' })
     return exit

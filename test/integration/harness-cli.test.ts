@@ -123,6 +123,14 @@ test('a failure is one JSON object too, the last line of stdout', async () => {
   assert.match(stderr, /host-memory-short/)
 })
 
+test('who gave npm an option that is meant for the harness is told how to write it', async () => {
+  const env = { npm_lifecycle_event: 'chain', npm_config_generations: 'true' }
+  const { stderr } = await execa(process.execPath, [CLI, 'chain', '3'], { reject: false, stdin: 'ignore', env })
+  const [first, second] = stderr.split('\n')
+  assert.equal(first, 'npm took --generations for itself; write: npm run chain -- --generations 3')
+  assert.match(second!, /too many arguments/)
+})
+
 test('a run that starts beside another one of this checkout says which, and how to end it', async (t) => {
   const runDir = await createRunDir(randomUUID())
   t.after(() => rm(runDir, { recursive: true, force: true }))
