@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { AskedProvider } from '../../service/found-provider.ts'
 import { besideProviders, ORIGIN } from '../support/beside-providers.ts'
@@ -44,4 +47,17 @@ test('without --bootstrap the DHT is not asked, and who cannot join it is told s
   const why = /^the DHT could not be joined: no node answers at 10\.77\.0\.1:4099/
   assert.match((JSON.parse(listed!) as Listed).dht?.problems[0] ?? '', why)
   assert.match(told.join('\n').replace('plasmd: ', ''), why)
+})
+
+test('the providers of a test leave nothing behind, however it ends', async (t) => {
+  const usual = tmpdir()
+  const here = await mkdtemp(join(usual, 'plasm-left-'))
+  process.env.TMPDIR = here
+  t.after(() => {
+    process.env.TMPDIR = usual
+    return rm(here, { recursive: true, force: true })
+  })
+  await besideProviders([ORIGIN], 'echo 1')
+  await assert.rejects(besideProviders([ORIGIN], 'exit 3'), { code: 3 })
+  assert.deepEqual(await readdir(here), [])
 })

@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { DhtLiar } from './dht-liars.ts'
@@ -25,9 +28,16 @@ export async function besideProviders(
   command: string,
   liars: readonly DhtLiar[] = [],
 ): Promise<unknown> {
-  const peer = node('dht-providers-program.ts', quoted(JSON.stringify(providers)), quoted(JSON.stringify(liars)))
-  const { stdout } = await promisify(execFile)(support('two-networks.sh'), [peer, command], { timeout: 60_000 })
-  return JSON.parse(stdout.trim().split('\n').at(-1)!)
+  const sets = await mkdtemp(join(tmpdir(), 'plasm-dht-'))
+  const told = [sets, JSON.stringify(providers), JSON.stringify(liars)].map(quoted)
+  try {
+    const peer = node('dht-providers-program.ts', ...told)
+    const { stdout } = await promisify(execFile)(support('two-networks.sh'), [peer, command], { timeout: 60_000 })
+    return JSON.parse(stdout.trim().split('\n').at(-1)!)
+  } finally {
+    // Where time ran out, the process namespace is still ending.
+    await rm(sets, { recursive: true, force: true, maxRetries: 5 })
+  }
 }
 
 export interface Looked {

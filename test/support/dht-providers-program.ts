@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hostArch } from '../../service/arch.ts'
 import { startProvider } from '../../service/provider.ts'
@@ -10,7 +9,7 @@ import { putSet } from './plasmd.ts'
 
 /**
  * Providers on one machine, each with a set of its own, that only the DHT tells of, until killed; and those who lie there.
- * Arguments: {@link DhtProvider}s and DhtLiars as JSON. Prints a line once all are there, but those that come later.
+ * Arguments: a directory for the sets, which is removed by who started it; {@link DhtProvider}s and DhtLiars as JSON. Prints a line once all are there, but those that come later.
  */
 export interface DhtProvider {
   readonly machine: string
@@ -27,12 +26,11 @@ export interface DhtProvider {
   readonly delayMs?: number
 }
 
-const [providers, liars] = process.argv.slice(2).map((text) => JSON.parse(text)) as [
+const parent = process.argv[2]!
+const [providers, liars] = process.argv.slice(3).map((text) => JSON.parse(text)) as [
   readonly DhtProvider[],
   readonly DhtLiar[],
 ]
-const parent = await mkdtemp(join(tmpdir(), 'plasm-dht-'))
-process.on('SIGTERM', () => void rm(parent, { recursive: true }).then(() => process.exit(0)))
 const log = { info: console.error, warn: console.error, error: console.error, debug() {} }
 
 async function start({
