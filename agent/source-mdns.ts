@@ -20,6 +20,11 @@ const YOUNG_SECONDS = 60
 const REST_WITHIN_MS = 500
 const LOOK_AGAIN_EVERY_MS = 100
 const MOVED = 'it is somewhere else now'
+/**
+ * What changes more often in one look stays as it is: each change is an event for people, for reports and for the boot record, and
+ * anybody can make them. A busy provider's load changes once in half a minute.
+ */
+const MOST_CHANGES = 16
 
 /**
  * Those who advertise themselves on this machine's links. One that says goodbye, or whose records end, is told of as rejected.
@@ -42,6 +47,12 @@ export function linkProviders(
       for (const other of [...told.values()].flat()) {
         if (!('reason' in other) && other.url === last.url) consider(other)
       }
+    }
+    const changes = new Map<string, number>()
+    const isOneTooMany = ({ label }: ServiceInstance): boolean => {
+      const count = (changes.get(label) ?? 0) + 1
+      changes.set(label, count)
+      return count > MOST_CHANGES
     }
     const judge = (label: string) => {
       const known = present.get(label)
@@ -66,6 +77,7 @@ export function linkProviders(
     await browseLinks({
       addresses,
       onFound(instance) {
+        if (isOneTooMany(instance)) return
         present.set(instance.label, { instance, at: present.get(instance.label)?.at ?? performance.now() })
         judge(instance.label)
       },

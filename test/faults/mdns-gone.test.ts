@@ -57,6 +57,17 @@ test('an address that comes with the cache-flush bit takes the place of the one 
   assert.deepEqual([first?.url, second?.url], [GOOD_URL, 'http://10.77.0.10:8080'])
 })
 
+test('one that moves about is told of a number of times, and no more', async () => {
+  const ports = Array.from({ length: 60 }, (_, index) => ({
+    ...GOOD,
+    port: 9000 + index,
+    afterMs: index === 0 ? 1000 : 40,
+  }))
+  const browsed = await browseBeside(ports, { every: 0, browseMs: 6000 })
+  assert.equal(found(browsed).length, 16)
+  assert.equal(rejected(browsed).length, 15)
+})
+
 test('one that is not heard of again is gone when its time to live is over', async () => {
   const browsed = await browseBeside([{ ...GOOD, ttl: 2, afterMs: 1500 }], { every: 0, browseMs: 5000 })
   assert.deepEqual(found(browsed), [GOOD_URL])
