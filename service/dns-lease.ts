@@ -1,4 +1,4 @@
-/** 75 minutes, what RFC 6762, 10 recommends and ours and avahi's records have: nobody takes up room for longer without being heard. */
+/** The longest that RFC 6762, 10 recommends, 75 minutes: nobody may stay longer without being heard, whatever a record says. */
 const TTL_MAX_SECONDS = 75 * 60
 /** Parts of its time to live after which a record is asked for again (RFC 6762, 5.2). */
 const ASK_AGAIN_AT = [0.8, 0.85, 0.9, 0.95]

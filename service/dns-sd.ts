@@ -10,6 +10,8 @@ export const SERVICE = '_phase-image._tcp.local'
 
 /** Anybody on the link can advertise without end: what is kept has limits, and one machine does not get all of it. */
 export const KEPT = { services: 64, perSender: 8 }
+/** The sender of a packet can be forged, so a flood has as many as it likes: more often than this it takes no place from anybody. */
+export const DRAW_EVERY_MS = 1_000
 
 /** The records of one packet, and who sent it. */
 export interface DnsResponse {
@@ -69,6 +71,7 @@ export function createInstanceTable(): InstanceTable {
   const hosts = createHostAddresses()
   let gone: Array<Changes['gone'][number]> = []
   let turnedAway = 0
+  let drawnAt = -DRAW_EVERY_MS
 
   const leave = (key: string, { told }: Instance, why: string) => {
     instances.delete(key)
@@ -79,8 +82,11 @@ export function createInstanceTable(): InstanceTable {
     if (!srv || !txt || addresses.length === 0) return undefined
     return { label: labelOf(name), target: srv.target, port: srv.port, addresses, sender, txt: txt.pairs }
   }
-  /** Where all room is taken, one that never became complete makes room for another, or one of the sender that has the most. */
-  const hasRoom = (sender: string): boolean => {
+  /**
+   * Where all room is taken, one that never became complete makes room for another, or one of the sender that has the most; and where
+   * all have one, one by lot for a sender that has none, so that nobody holds all places for as long as his records last.
+   */
+  const hasRoom = (sender: string, now: number): boolean => {
     const all = [...instances]
     const own = all.filter(([, { introducedBy }]) => introducedBy === sender).length
     if (own >= KEPT.perSender) return false
@@ -90,10 +96,14 @@ export function createInstanceTable(): InstanceTable {
     const most = Object.values(Object.groupBy(all, ([, { introducedBy }]) => introducedBy)).reduce((a, b) =>
       b!.length > a!.length ? b : a,
     )!
-    // Shares are even then, and nobody's places go to and fro.
-    if (most.length < own + 2) return false
-    const [key, instance] = most.at(-1)!
-    leave(key, instance, 'there is no room for so many of one sender')
+    if (most.length >= own + 2) {
+      leave(...most.at(-1)!, 'there is no room for so many of one sender')
+      return true
+    }
+    // Shares are even then, and the places of those who have one do not go to and fro.
+    if (own > 0 || now - drawnAt < DRAW_EVERY_MS) return false
+    drawnAt = now
+    leave(...all[Math.floor(Math.random() * all.length)]!, 'there is no room for so many senders')
     return true
   }
   const putPointer = (name: string, ttl: number | undefined, sender: string, now: number) => {
@@ -103,7 +113,7 @@ export function createInstanceTable(): InstanceTable {
     if (!ttl) {
       if (known) known.pointer = goodbye(known.pointer, now)
     } else if (known) known.pointer = lease(ttl, now)
-    else if (key.endsWith(`.${SERVICE}`) && hasRoom(sender)) {
+    else if (key.endsWith(`.${SERVICE}`) && hasRoom(sender, now)) {
       instances.set(key, { name, introducedBy: sender, pointer: lease(ttl, now), sender })
     } else turnedAway += 1
   }

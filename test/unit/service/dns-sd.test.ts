@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Answer } from 'dns-packet'
-import { createInstanceTable, type DnsResponse, type InstanceTable, KEPT, SERVICE } from '../../../service/dns-sd.ts'
+import {
+  createInstanceTable,
+  type DnsResponse,
+  DRAW_EVERY_MS,
+  type InstanceTable,
+  KEPT,
+  SERVICE,
+} from '../../../service/dns-sd.ts'
 import { parseTxt } from '../../../service/parse-txt.ts'
 
 const MINUTE = 60_000
@@ -194,12 +201,46 @@ test('where whole ones of a few senders have taken all places, another sender ge
   assert.deepEqual(table.changes(0), { found: [], gone: [] }, 'places do not go to and fro')
 })
 
-test('where as many senders as there are places have one each, whoever was there first stays', () => {
+/** As many senders as there are places, with one each. */
+function full(): InstanceTable {
   const table = createInstanceTable()
   for (let index = 0; index < KEPT.services; index += 1) table.add(wholeFrom(`one-${index}`, `10.1.0.${index}`), 0)
-  table.changes(0)
+  assert.equal(table.changes(0).found.length, KEPT.services)
+  return table
+}
+
+test('where as many senders as there are places have one each, one of them gives way to another sender', () => {
+  const table = full()
   table.add(from([pointer, ...rest]), 0)
-  assert.deepEqual(table.changes(0), { found: [], gone: [] })
+  const { found, gone } = table.changes(0)
+  assert.deepEqual(
+    found.map(({ label }) => label),
+    ['plasmd-a'],
+  )
+  assert.deepEqual(
+    gone.map(({ why }) => why),
+    ['there is no room for so many senders'],
+  )
+})
+
+test('which one gives way is drawn by lot, once a second however many come', () => {
+  const lots = Array.from({ length: 20 }, () => {
+    const table = full()
+    for (let index = 0; index < 1000; index += 1) table.add(wholeFrom(`more-${index}`, `10.2.${index % 250}.1`), 10)
+    const [first, ...others] = table.changes(10).gone
+    assert.deepEqual(others, [])
+    table.add(from([pointer, ...rest]), DRAW_EVERY_MS + 10)
+    assert.deepEqual(labels(table, DRAW_EVERY_MS + 10), ['plasmd-a'])
+    return first!.instance.label
+  })
+  assert.ok(new Set(lots).size > 1, lots.join(' '))
+})
+
+test('no record is kept for longer than 75 minutes, whatever it says', () => {
+  const table = createInstanceTable()
+  table.add(from([pointer, ...rest].map((record) => ({ ...record, ttl: 2 ** 31 - 1 }) as Answer)), 0)
+  assert.equal(table.changes(75 * MINUTE - 1).found.length, 1)
+  assert.equal(table.changes(75 * MINUTE).gone[0]?.why, 'its time to live is over')
 })
 
 test('services of another kind, and addresses of hosts that nobody named, are not kept', () => {
