@@ -47,7 +47,7 @@ export interface InstanceTable {
   changes(now: number): Changes
   /** Records still to be asked for. */
   missing(): readonly Question[]
-  /** Records of which most of their time is over, or for which somebody has said goodbye. */
+  /** Records of which most of their time is over, or for which somebody has said goodbye. Pointers are asked for together, and first. */
   due(now: number): readonly Question[]
   /** What nobody needs to answer again. */
   known(now: number): readonly KnownInstance[]
@@ -186,17 +186,21 @@ export function createInstanceTable(): InstanceTable {
         ...(srv && hosts.of(srv.target).every(isLinkLocal) ? [{ name: srv.target, type: 'A' as const }] : []),
         ...(srv && hosts.of(srv.target).length === 0 ? [{ name: srv.target, type: 'AAAA' as const }] : []),
       ]),
-    due: (now) =>
-      [...instances.values()].flatMap(({ name, pointer, srv, txt }): Question[] => [
-        ...(isDue(pointer, now) ? [{ name: SERVICE, type: 'PTR' as const }] : []),
+    due(now) {
+      const all = [...instances.values()]
+      const pointers = all.filter(({ pointer }) => isDue(pointer, now))
+      const details = all.flatMap(({ name, srv, txt }): Question[] => [
         ...(srv && isDue(srv, now) ? [{ name, type: 'SRV' as const }] : []),
         ...(txt && isDue(txt, now) ? [{ name, type: 'TXT' as const }] : []),
         ...(srv ? hosts.due(srv.target, now).map((type) => ({ name: srv.target, type })) : []),
-      ]),
+      ])
+      return [...(pointers.length > 0 ? [{ name: SERVICE, type: 'PTR' as const }] : []), ...details]
+    },
     // Not what has lived more than half of its time (RFC 6762, 7.1), nor what is incomplete: its answer brings the rest along.
     known: (now) =>
       [...instances.values()]
-        .filter((instance) => complete(instance) && secondsLeft(instance.pointer, now) * 2 > instance.pointer.ttl)
+        .filter(({ pointer }) => !pointer.goodbye && secondsLeft(pointer, now) * 2 > pointer.ttl)
+        .filter(complete)
         .map(({ name, pointer }) => ({ name, ttl: secondsLeft(pointer, now) })),
     turnedAway: () => turnedAway,
   }

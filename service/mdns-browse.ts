@@ -109,8 +109,8 @@ export async function browseLinks({
   followOn()
   const expiring = setInterval(() => {
     tell()
-    const due = table.due(performance.now())
-    if (due.length > 0) sockets.send(encodeQuery(due, { unicast: false }))
+    const query = dueQuery(table, performance.now())
+    if (query) sockets.send(query)
   }, EXPIRY_EVERY_MS)
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve()
@@ -120,6 +120,13 @@ export async function browseLinks({
   clearInterval(expiring)
   for (const timer of timers) clearTimeout(timer)
   sockets.close()
+}
+
+/** Asks for what is nearly over, each at the times of RFC 6762, 5.2; nobody needs to answer with what has long to live. */
+export function dueQuery(table: InstanceTable, now: number): Buffer | undefined {
+  const due = table.due(now)
+  const known = due[0]?.type === 'PTR' ? table.known(now) : []
+  return due.length === 0 ? undefined : encodeQuery(due, { unicast: false, known })
 }
 
 /** Asks on one link, less and less often. */

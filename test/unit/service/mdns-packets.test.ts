@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { decode, encode } from 'dns-packet'
+import { type Answer, decode, encode } from 'dns-packet'
 import { encodeQuery } from '../../../service/dns-query.ts'
-import { SERVICE } from '../../../service/dns-sd.ts'
-import { answersIn, untilNext } from '../../../service/mdns-browse.ts'
+import { createInstanceTable, type DnsResponse, SERVICE } from '../../../service/dns-sd.ts'
+import { answersIn, dueQuery, untilNext } from '../../../service/mdns-browse.ts'
 
 test('a query: header, labels, type and class, with the bit for unicast', () => {
   const query = encodeQuery([{ name: 'x.local', type: 'PTR' }], { unicast: true })
@@ -29,6 +29,44 @@ test('a query tells what is known, as others read it, and stays within one frame
   assert.ok(many.length <= 1400)
   assert.ok(decode(many).answers!.length > 30)
 })
+
+test('pointers whose time is nearly over are asked for once together, beside those that have most of theirs left', () => {
+  const table = createInstanceTable()
+  for (const label of ['old-1', 'old-2']) table.add(heard(label), 0)
+  table.add(heard('half'), 1_200_000)
+  table.add(heard('young'), 3_000_000)
+  assert.deepEqual(asked(dueQuery(table, 3_650_000)), { pointers: 1, known: [[`young.${SERVICE}`, 3850]] })
+  assert.equal(dueQuery(table, 3_650_500), undefined)
+})
+
+test('whoever says goodbye is asked for, and not told as known', () => {
+  const table = createInstanceTable()
+  table.add(heard('gone'), 0)
+  table.add(heard('young'), 0)
+  table.add(heard('gone', 0), 1000)
+  assert.deepEqual(asked(dueQuery(table, 1000)), { pointers: 1, known: [[`young.${SERVICE}`, 4499]] })
+})
+
+/** An instance with all its records. @param ttl seconds; 0: a goodbye */
+function heard(label: string, ttl = 4500): DnsResponse {
+  const [name, host] = [`${label}.${SERVICE}`, `${label}.local`]
+  const records: Answer[] = [
+    { type: 'PTR', name: SERVICE, data: name, ttl },
+    { type: 'SRV', name, data: { target: host, port: 8080 }, ttl: 4500 },
+    { type: 'TXT', name, data: [], ttl: 4500 },
+    { type: 'A', name: host, data: '10.0.0.1', ttl: 4500 },
+  ]
+  return { records, sender: '10.0.0.1', link: 'eth0' }
+}
+
+/** What a query's bytes say of the service. */
+function asked(query: Buffer | undefined) {
+  const { questions = [], answers = [] } = decode(query!)
+  return {
+    pointers: questions.filter(({ type, name }) => type === 'PTR' && name === SERVICE).length,
+    known: answers.map((known) => known.type === 'PTR' && [known.data, known.ttl]),
+  }
+}
 
 test('the rounds of questions: soon once more, then each pause twice as long, an hour at most', () => {
   const pauses = Array.from({ length: 20 }, (_, round) => untilNext(round))
