@@ -96,14 +96,6 @@ test('a goodbye for the records that say where it is ends those alone', () => {
   assert.deepEqual(labels(table, 1020), ['plasmd-a'])
 })
 
-test('nobody stays for longer than 75 minutes without being heard, whatever its records say', () => {
-  const table = createInstanceTable()
-  const forAYear = [pointer, ...rest].map((record) => ({ ...record, ttl: 365 * 86_400 }) as Answer)
-  table.add(from(forAYear), 0)
-  assert.equal(table.changes(75 * 60_000 - 1).found.length, 1)
-  assert.equal(table.changes(75 * 60_000).gone.length, 1)
-})
-
 test('what is not heard of again ends with its time to live', () => {
   const table = told()
   assert.deepEqual(table.changes(119_000).gone, [])
