@@ -20,6 +20,8 @@ export interface Candidate {
   readonly dhtPort?: number
   /** To be connected to instead of the URL's host: `fe80::1%eth0`, which a URL cannot carry (RFC 6874 is not in WHATWG's). */
   readonly reach?: string
+  /** Other addresses of it, best first: connected to instead where it cannot be asked at the one before (fetch-manifests.ts). */
+  readonly also?: readonly string[]
   /** Whether it is on a link of this machine; absent: not known. */
   readonly onLink?: boolean | undefined
 }

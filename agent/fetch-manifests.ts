@@ -22,7 +22,7 @@ export interface AskTiming {
 
 const ASK_TIMING: AskTiming = { wholeMs: 10_000, othersMs: 2_000 }
 
-/** A candidate that answered: its manifest as received, its name and generation as it tells them. */
+/** A candidate that answered: its manifest as received, its name and generation as it tells them, and where it was reached. */
 export interface Answered {
   readonly candidate: Candidate
   readonly raw: RawManifest
@@ -50,6 +50,8 @@ export interface ManifestAsker {
 /** What came from a URL: the document, and who is there, where discovery did not say. */
 interface Told {
   readonly raw: RawManifest
+  /** Where it was connected to, if not at the URL's host. */
+  readonly reach: string | undefined
   readonly introduced: Pick<Candidate, 'name' | 'generation'> | undefined
 }
 
@@ -96,7 +98,7 @@ export function createManifestAsker(
         for (let next = queue.shift(); next; next = queue.shift()) {
           const [index, candidate] = next
           answers[index] = await told(candidate).then(
-            ({ raw, introduced }) => ({ candidate: introducing(candidate, introduced), raw }),
+            ({ raw, introduced, reach }) => ({ candidate: reachedAt(introducing(candidate, introduced), reach), raw }),
             (thrown) => ({ candidate, error: asPlasmError(thrown) }),
           )
         }
@@ -111,25 +113,46 @@ export function createManifestAsker(
 const tooLate = (url: string, milliseconds: number) =>
   new PlasmError('transfer-broken', `${url}: no whole manifest within ${milliseconds / 1000} s`, { facts: { url } })
 
+/** At each of its addresses in turn, until it can be asked. @throws PlasmError what the last one failed with */
 async function askProvider(candidate: Candidate, place: string, signed: boolean, wholeMs: number): Promise<Told> {
+  const until = performance.now() + wholeMs
+  const askAt = async ([reach, ...others]: ReadonlyArray<string | undefined>): Promise<Told> => {
+    const at = reach === undefined ? candidate : { ...candidate, reach }
+    const leftMs = until - performance.now()
+    try {
+      const told = await askOnce(at, place, signed, (work) => within(leftMs, tooLate(candidate.url, wholeMs), work))
+      return { ...told, reach }
+    } catch (thrown) {
+      const isBroken = asPlasmError(thrown).code === 'transfer-broken'
+      if (others.length === 0 || !isBroken || performance.now() >= until) throw thrown
+      return askAt(others)
+    }
+  }
+  return askAt([candidate.reach, ...(candidate.also ?? [])])
+}
+
+async function askOnce(
+  candidate: Candidate,
+  place: string,
+  signed: boolean,
+  inTime: <T>(work: Promise<T>) => Promise<T>,
+): Promise<Omit<Told, 'reach'>> {
   const connection = await connectProvider(candidate, LIMITS)
-  const read = async (): Promise<Told> => {
+  const read = async (): Promise<Omit<Told, 'reach'>> => {
     const raw = (signed && (await askEnvelope(connection, place))) || (await askPlain(connection, place))
     return { raw, introduced: candidate.generation === null ? await introduce(connection) : undefined }
   }
   try {
-    return await within(wholeMs, candidate.url, read())
+    return await inTime(read())
   } finally {
     await connection.close()
   }
 }
 
-/** @throws PlasmError `transfer-broken` where it takes longer */
-async function within<T>(milliseconds: number, url: string, work: Promise<T>): Promise<T> {
+/** @throws PlasmError `problem` where it takes longer */
+async function within<T>(milliseconds: number, problem: PlasmError, work: Promise<T>): Promise<T> {
   const end = new AbortController()
-  const late = sleep(milliseconds, undefined, { signal: end.signal }).then(() =>
-    Promise.reject(tooLate(url, milliseconds)),
-  )
+  const late = sleep(milliseconds, undefined, { signal: end.signal }).then(() => Promise.reject(problem))
   return Promise.race([work, late]).finally(() => {
     end.abort()
     // Whichever was not waited for ends by an error of its own.
@@ -167,6 +190,10 @@ async function introduce(connection: ProviderConnection): Promise<Told['introduc
     return undefined
   }
 }
+
+/** All that is asked of it from now on is asked there. */
+const reachedAt = (candidate: Candidate, reach: string | undefined): Candidate =>
+  reach === undefined ? candidate : { ...candidate, reach }
 
 /** An advertisement may have told more by now than the candidate said when it was asked. */
 function introducing(candidate: Candidate, told: Told['introduced']): Candidate {

@@ -4,13 +4,16 @@ import { canonicalArch } from '../service/arch.ts'
 import type { ServiceInstance } from '../service/dns-sd.ts'
 import { isLinkLocal, isOnLink, type Link, ownLinks } from '../service/own-links.ts'
 import { printable } from '../service/printable.ts'
-import { bestAddress, placeOf } from '../service/provider-place.ts'
+import { bestAddress, bestFirst, placeOf } from '../service/provider-place.ts'
 import type { Candidate, RejectedCandidate } from './candidate.ts'
 import type { AgentConfig } from './config.ts'
 
 /** What is advertised is shown to people, and cut: anybody can advertise anything. */
 const SHOWN = 64
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
+
+/** Of a provider's other addresses so many are tried: each may take seconds. */
+const ALSO_MAX = 3
 
 const BEYOND = 'its address is on no link of this machine, and it asks nobody beyond (phase.mode)'
 
@@ -29,6 +32,7 @@ export function judgeInstance(
   const isNear = (address: string) => links.some((link) => isOnLink(link, address))
   const address = [near.filter(isNear), near, usable, addresses].flatMap((some) => bestAddress(some, sender) ?? [])[0]!
   const onLink = isNear(address)
+  const others = near.filter((other) => other !== address && (isNear(other) || wanted.mode === 'internet'))
   const machine = txt.get('machine') || label
   // A neighbour may name any address, and this machine would send packets there.
   const mayAsk = onLink || wanted.mode === 'internet'
@@ -43,6 +47,7 @@ export function judgeInstance(
     // Whoever has another channel is a neighbour to join the DHT by, but not one that names a place where it cannot be.
     ...(dhtPort === undefined || nowhere !== undefined ? {} : { dhtPort }),
     onLink,
+    ...(others.length > 0 ? { also: bestFirst(others, sender).slice(0, ALSO_MAX) } : {}),
   }
   const channel = txt.get('channel') ?? wanted.channel
   const arch = txt.get('arch') ?? wanted.arch

@@ -2,14 +2,17 @@ import { hostLabel } from './host-label.ts'
 import { isLinkLocal } from './own-links.ts'
 
 /**
- * The address of an advertised host to connect to: IPv4 before IPv6, and link-local IPv6 last, which needs its interface named;
- * of those that are alike, the one that the answer came from, which certainly reaches us.
+ * The addresses of an advertised host, the best to connect to first: IPv4 before IPv6, and link-local IPv6 last, which needs its
+ * interface named; of those that are alike, the one that the answer came from, which certainly reaches us.
  */
-export function bestAddress(addresses: readonly string[], sender: string): string | undefined {
+export function bestFirst(addresses: readonly string[], sender: string): readonly string[] {
   const worth = (address: string) => (isLinkLocal(address) ? 4 : address.includes(':') ? 2 : 0)
   const key = (address: string) => worth(address) + (isLoopback(address) ? 8 : 0) + (address === sender ? 0 : 1)
-  return [...addresses].sort((a, b) => key(a) - key(b))[0]
+  return [...addresses].sort((a, b) => key(a) - key(b))
 }
+
+export const bestAddress = (addresses: readonly string[], sender: string): string | undefined =>
+  bestFirst(addresses, sender)[0]
 
 /** A provider on this machine may answer on loopback, which is no address to tell anybody. */
 const isLoopback = (address: string) => address.startsWith('127.') || address === '::1'

@@ -57,3 +57,25 @@ test('one that takes longer than the others is waited for a little', async (t) =
   const { answers } = await ask([good, later])
   assert.deepEqual(answers.map(said), ['{}', '{"later":1}'])
 })
+
+test('a provider that cannot be asked at one of its addresses is asked at the next, and is there from then on', async (t) => {
+  const there = await candidate(t, (_, response) => response.end('{}'))
+  const { port } = new URL(there.url)
+  const first = { ...there, url: `http://127.0.0.9:${port}` }
+  const { answers } = await ask([{ ...first, also: ['127.0.0.8', '127.0.0.1'] }])
+  assert.deepEqual(answers.map(said), ['{}'])
+  assert.deepEqual([answers[0]?.candidate.url, answers[0]?.candidate.reach], [first.url, '127.0.0.1'])
+  const { answers: nowhere } = await ask([{ ...first, also: ['127.0.0.8'] }])
+  assert.match(said(nowhere[0]) ?? '', /ECONNREFUSED/)
+})
+
+test('one that answers at its first address is asked there alone', async (t) => {
+  let asked = 0
+  const there = await candidate(t, (_, response) => {
+    asked += 1
+    response.writeHead(404).end()
+  })
+  const { answers } = await ask([{ ...there, also: ['127.0.0.1', '127.0.0.1'] }])
+  assert.match(said(answers[0]) ?? '', /answered 404/)
+  assert.equal(asked, 1)
+})

@@ -51,6 +51,7 @@ test('takes the address that the answer came from, and the first that is usable 
     name: 'plasmd-a',
     generation: null,
     onLink: false,
+    also: ['10.9.9.9'],
   })
   assert.equal(judgeInstance({ ...instance, sender: '10.5.5.5' }, wanted, own, []).url, 'http://10.9.9.9:8080')
 })
@@ -124,6 +125,18 @@ test('a provider with many addresses is reached by a family that this machine ha
   assert.equal(from('fe80::2%eth0'), 'http://a.local:8080')
   assert.equal(from('fd00::2', 'fe80::2%eth0'), 'http://[fd00::1]:8080')
   assert.equal(from('10.0.0.2', 'fd00::2', 'fe80::2%eth0'), 'http://10.0.0.1:8080')
+})
+
+test('other addresses of a provider are told, best first, as far as they are on a link of this machine', () => {
+  const info = (address: string, family: 'IPv4' | 'IPv6', prefix: number) =>
+    ({ address, family, cidr: `${address}/${prefix}`, internal: false }) as NetworkInterfaceInfo
+  const links = linksIn({ eth0: [info('10.0.0.2', 'IPv4', 24), info('fe80::2', 'IPv6', 64)] })
+  const local = { ...WANTED, mode: 'local' } as const
+  const addresses = ['fe80::1%eth0', '192.0.2.1', '127.0.0.1', '10.0.0.1', '10.0.0.3']
+  const { url, also } = judgeInstance({ ...heard({}), addresses }, local, own, links)
+  assert.deepEqual([url, also], ['http://10.0.0.1:8080', ['10.0.0.3', 'fe80::1%eth0']])
+  const many = Array.from({ length: 16 }, (_, index) => `10.0.0.${100 + index}`)
+  assert.equal(judgeInstance({ ...heard({}), addresses: many }, local, own, links).also?.length, 3)
 })
 
 test('in mode local a neighbour cannot send this machine beyond its link, and of its addresses the one on the link counts', () => {
