@@ -3,11 +3,12 @@ import type { ServiceInstance } from '../service/dns-sd.ts'
 import { type BrowseCounts, browseLinks } from '../service/mdns-browse.ts'
 import { hasGivenAddress } from '../service/own-addresses.ts'
 import { hostAndPort } from '../service/url-host.ts'
-import type { Candidate, RejectedCandidate } from './candidate.ts'
+import type { Candidate } from './candidate.ts'
 import type { AgentConfig } from './config.ts'
 import { judgeInstance } from './judge-instance.ts'
 import type { Source } from './source.ts'
 import { tellApart } from './tell-apart.ts'
+import { createToldPlaces } from './told-places.ts'
 
 /**
  * How long after its start a program waits for an address of this machine before it connects by IPv6 link-local addresses, which are
@@ -39,15 +40,7 @@ export function linkProviders(
   return async (consider, signal) => {
     const present = new Map<string, { readonly instance: ServiceInstance; readonly at: number }>()
     const waiting = new Set<string>()
-    /** What was told of each, and not taken back: one of several addresses may have been the best for a time. */
-    const told = new Map<string, ReadonlyArray<Candidate | RejectedCandidate>>()
-    const takeBack = (last: Candidate | RejectedCandidate, reason: string) => {
-      consider(withdrawn(last, reason))
-      // Two may tell of one place, and one of them be a liar.
-      for (const other of [...told.values()].flat()) {
-        if (!('reason' in other) && other.url === last.url) consider(other)
-      }
-    }
+    const told = createToldPlaces(consider)
     const changes = new Map<string, number>()
     const isOneTooMany = ({ label }: ServiceInstance): boolean => {
       const count = (changes.get(label) ?? 0) + 1
@@ -58,20 +51,16 @@ export function linkProviders(
       const known = present.get(label)
       if (!known) return
       const own = addresses()
-      const others = [...told].flatMap(([other, candidates]) => (other === label ? [] : candidates))
-      const judged = tellApart(judgeInstance(known.instance, config, own), others)
+      const judged = tellApart(judgeInstance(known.instance, config, own), told.ofOthers(label))
       const early = hasGivenAddress(own)
         ? performance.now() - known.at < REST_WITHIN_MS
         : process.uptime() < GIVEN_WITHIN_SECONDS && uptime() < YOUNG_SECONDS
       if (judged.reach !== undefined && !('reason' in judged) && early) return void waiting.add(label)
       waiting.delete(label)
-      const before = told.get(label) ?? []
-      const isOver = (one: Candidate) =>
-        'reason' in judged || (one.url !== judged.url && !isStillAt(known.instance, one))
-      const over = before.filter(isOver)
-      told.set(label, [...before.filter((one) => !over.includes(one) && one.url !== judged.url), judged])
-      for (const one of over) takeBack(one, 'reason' in judged ? judged.reason : MOVED)
-      if (over.length === 0 || !('reason' in judged)) consider(judged)
+      if ('reason' in judged) return told.update(label, () => [judged], judged.reason)
+      // One of several addresses may have been the best for a time.
+      const isOther = (one: Candidate) => one.url !== judged.url && isStillAt(known.instance, one)
+      told.update(label, (before) => [...before.filter(isOther), judged], MOVED)
     }
     const looking = setInterval(() => [...waiting].forEach(judge), LOOK_AGAIN_EVERY_MS)
     await browseLinks({
@@ -82,9 +71,8 @@ export function linkProviders(
         judge(instance.label)
       },
       onGone(instance, why) {
-        const last = told.get(instance.label) ?? []
-        for (const those of [present, waiting, told]) those.delete(instance.label)
-        for (const one of last) takeBack(one, why)
+        for (const those of [present, waiting]) those.delete(instance.label)
+        told.update(instance.label, () => [], why)
       },
       signal,
       ...(counts ? { counts } : {}),
@@ -97,9 +85,4 @@ export function linkProviders(
 function isStillAt({ addresses, port }: ServiceInstance, { url, reach }: Candidate): boolean {
   const place = hostAndPort(new URL(url))
   return addresses.includes(reach ?? place.host) && port === place.port
-}
-
-/** Where an advertisement was no candidate before, there is nothing to take back. */
-function withdrawn(before: Candidate | RejectedCandidate, reason: string): RejectedCandidate {
-  return 'reason' in before ? { ...before, reason } : { ...before, reason, withdrawn: true }
 }
