@@ -16,7 +16,11 @@ type Asked = Omit<ProviderOptions, 'log' | 'bind'> & { readonly bind: string; re
 export async function serveCommand(options: Asked): Promise<number> {
   const person = process.stderr.isTTY === true
   const log = pino(
-    { level: options.verbose ? 'debug' : 'info', base: { pid: process.pid, hostname: hostname() } },
+    {
+      level: options.verbose ? 'debug' : 'info',
+      base: { pid: process.pid, hostname: hostname() },
+      timestamp: pino.stdTimeFunctions.isoTime,
+    },
     person ? FOR_PEOPLE : pino.destination({ dest: 2, sync: true }),
   )
   const signals = new EventTarget()

@@ -59,10 +59,10 @@ test('a snapshot is the same whenever it is made, and the program in it knows it
     },
   )
   const [line] = (await once(run.stderr!, 'data')) as [Buffer]
-  const told = JSON.parse(line.toString().split('\n')[0]!) as { pid: number; hostname: string; time: number }
+  const told = JSON.parse(line.toString().split('\n')[0]!) as { pid: number; hostname: string; time: string }
   run.kill('SIGTERM')
   assert.equal((await run).exitCode, 0)
   assert.equal(told.pid, run.pid)
   assert.equal(told.hostname, hostname())
-  assert.ok(Math.abs(told.time - Date.now()) < 60_000)
+  assert.ok(Math.abs(Date.parse(told.time) - Date.now()) < 60_000)
 })
