@@ -179,7 +179,7 @@ function program(done: (code: number) => void): Command {
       'rises with every release; by default one more than the manifest that is there',
       asArgument(parseCount),
     )
-    .option('--expires-days <days>', 'for how long clients may boot it', asArgument(parseCount), 365)
+    .option('--expires-days <days>', 'for how long clients may boot it', asArgument(parseDays), 365)
     .option('--created-at <time>', 'RFC 3339; by default SOURCE_DATE_EPOCH, or now', asArgument(parseTime))
     .addHelpText('after', HELP.generate)
     .action(async (dir, options) => {
@@ -216,6 +216,13 @@ function parseCount(text: string): number {
   const count = Number(text)
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(count)) throw new Error('is not a whole number')
   return count
+}
+
+/** A manifest that has expired already is of use to nobody, and takes a good one's place. */
+function parseDays(text: string): number {
+  const days = parseCount(text)
+  if (days === 0) throw new Error('is not a number of days from 1 on')
+  return days
 }
 
 const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/

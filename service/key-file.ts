@@ -35,20 +35,22 @@ export async function makeKeyFiles(directory: string, name: string): Promise<Key
 
 /** @throws PlasmError `key-invalid` (facts: `file`) */
 export async function readPrivateKey(file: string): Promise<KeyObject> {
+  const invalid = (problem: string, cause?: unknown) =>
+    new PlasmError('key-invalid', `${file} ${problem}`, {
+      facts: { file },
+      hint: 'name a .key file that `plasmd keygen` wrote',
+      cause,
+    })
+  const pem = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
+    throw invalid(cause.code === 'ENOENT' ? 'is not there' : `cannot be read: ${cause.message}`, cause)
+  })
+  if (pem.includes('-----BEGIN PUBLIC KEY-----')) throw invalid('is a public key, and the private one signs')
   try {
-    const key = createPrivateKey(await readFile(file))
+    const key = createPrivateKey(pem)
     if (key.asymmetricKeyType === 'ed25519') return key
     throw new Error(`is a key of type ${key.asymmetricKeyType}`)
   } catch (cause) {
-    throw new PlasmError(
-      'key-invalid',
-      `${file} is no Ed25519 private key that can be read: ${(cause as Error).message}`,
-      {
-        facts: { file },
-        hint: 'name a .key file that `plasmd keygen` wrote',
-        cause,
-      },
-    )
+    throw invalid(`is no Ed25519 private key that can be read: ${(cause as Error).message}`, cause)
   }
 }
 

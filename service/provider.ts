@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { advertiseSets } from './advertise-sets.ts'
 import { advertiseSetsByDht } from './advertise-sets-dht.ts'
@@ -163,14 +163,19 @@ async function existingDirectory(dir: string): Promise<string> {
   })
 }
 
-/** Whoever names a set itself would serve nothing, and get a node key into it. */
+/** Whoever names a set itself, or the directory of its channel, would serve nothing, and get a node key into it. */
 async function refuseSet(path: string): Promise<void> {
+  if ((await listSets(path)).length > 0) return
+  const sets = (await listSets(dirname(path))).filter(({ channel }) => channel === basename(path))
+  if (sets.length > 0) throw misplaced(path, 'is the directory of a channel', dirname(path))
   const names = await readdir(path)
   if (!names.includes(MANIFEST_FILE) && !names.includes(ENVELOPE_FILE)) return
-  if ((await listSets(path)).length > 0) return
-  const root = placeOf(path).arch === undefined ? undefined : dirname(dirname(path))
-  throw new PlasmError('artifacts-misplaced', `${path} is a boot set itself`, {
-    facts: { dir: path },
+  throw misplaced(path, 'is a boot set itself', placeOf(path).arch === undefined ? undefined : dirname(dirname(path)))
+}
+
+function misplaced(dir: string, problem: string, root: string | undefined): PlasmError {
+  return new PlasmError('artifacts-misplaced', `${dir} ${problem}`, {
+    facts: { dir },
     hint: `name the directory that holds <channel>/<arch>/ with --artifacts${root ? `: ${root}` : ', and lay the set out in it'}`,
   })
 }

@@ -49,7 +49,10 @@ export async function readTrustPolicy(file: string = TRUST_POLICY_FILE): Promise
   if (policy) return holding(file, policy, await readTrustedKeys(join(dirname(file), KEY_DIRECTORY)))
   throw new PlasmError('trust-missing', `there is no ${file}, so nothing is trusted`, {
     facts: { file },
-    hint: 'bake one into the image (docs/trust.md); on a host, verify and discover take --policy FILE',
+    hint:
+      file === TRUST_POLICY_FILE
+        ? 'bake one into the image (docs/trust.md); on a host, verify and discover take --policy FILE'
+        : 'name a policy that is there (docs/trust.md says what is in one)',
   })
 }
 

@@ -73,6 +73,8 @@ const WRONG: ReadonlyArray<[args: readonly string[], code: number, says: RegExp]
     78,
     /^plasmd: there is no kernel in .*\[artifacts-missing\]\n {2}put a file there/,
   ],
+  [['manifest', 'generate', '/nonexistent/stable/arm64', '--expires-days', '0'], 2, /--expires-days.*from 1 on/],
+  [['manifest', 'sign', '/', '--key', '/nonexistent.key'], 78, /nonexistent\.key is not there \[key-invalid\]/],
   [['provider', 'list', '--addr', 'http://127.0.0.1:1', '--bootstrap', '127.0.0.1:1'], 2, /--addr .* --bootstrap/],
   [['manifest', 'generate', '/nonexistent'], 2, /place-unknown/],
   [['provider', 'status', '--addr', 'http://127.0.0.1:1'], 69, /provider-unreachable/],
@@ -105,6 +107,20 @@ test('a boot set is not what is served: the directory above is, and nothing is w
   assert.equal(ended.code, 78)
   assert.match(ended.stderr, new RegExp(`is a boot set itself \\[artifacts-misplaced\\]\n.*--artifacts: ${root}\n$`))
   assert.deepEqual(await readdir(dir), before)
+  const channel = await plasmd([
+    'serve',
+    '-a',
+    join(root, 'stable'),
+    '-b',
+    '127.0.0.1',
+    '-p',
+    '0',
+    '--no-mdns',
+    '--no-dht',
+  ])
+  assert.equal(channel.code, 78)
+  assert.match(channel.stderr, new RegExp(`is the directory of a channel .*\\n.*--artifacts: ${root}\\n$`))
+  assert.deepEqual(await readdir(join(root, 'stable')), ['aarch64'])
 })
 
 test('a taken port is an error of its own, with exit code 69', async (t) => {

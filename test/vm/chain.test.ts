@@ -82,7 +82,7 @@ test('machines with the rootfs debian hand it on, and systemd restarts plasmd th
 })
 
 test('a machine with too little memory to carry a rootfs across kexec fetches it afterwards', { skip }, async () => {
-  const proof = await proveChain('--generations', '1', '--rootfs', 'minimal', '--memory', '304')
+  const proof = await proveChain('--generations', '1', '--rootfs', 'minimal', '--memory', '336')
   assertProven(proof, 'refetch')
   assert.deepEqual(lineage(proof), ['vm1 (1) from origin (0)'])
 })
