@@ -12,6 +12,7 @@ import { addLogs } from './cli/logs.ts'
 import { addServe } from './cli/serve.ts'
 import { addStage } from './cli/stage.ts'
 import { addStatus } from './cli/status.ts'
+import { answerUnknownCommand } from './cli/unknown-command.ts'
 import { addUpdate } from './cli/update.ts'
 import { addVerify } from './cli/verify.ts'
 import { addWhy } from './cli/why.ts'
@@ -58,6 +59,7 @@ export async function plasmAgent(argv: readonly string[]): Promise<number> {
       exit = code
     })
   }
+  answerUnknownCommand(program)
   try {
     await pointToHelp(program).parseAsync(argv, { from: 'user' })
     return exit
