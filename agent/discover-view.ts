@@ -4,6 +4,9 @@ import type { Discovered, Survey } from './survey.ts'
 const GREEN = '\x1b[32m'
 const RED = '\x1b[31m'
 const RESET = '\x1b[0m'
+/** What addressProblem says of it. */
+const IS_ITSELF = / is this machine itself$/
+const ITSELF = 'this machine itself, not counted'
 const INDENT = '    '
 const NOBODY =
   'start a provider on this link, let UDP 5353 pass, or name one with phase.provider=; plasm-agent doctor looks at this machine'
@@ -14,9 +17,12 @@ const NO_DHT =
 /** Two lines or more for each provider: where and what it is, what becomes of it, and what it claims. */
 export function discoveredLines({ channel, arch, mode, providers, dht }: Survey, colour: boolean): readonly string[] {
   const usable = providers.filter(({ verified }) => verified !== null).length
-  const count = `${providers.length} provider${providers.length === 1 ? '' : 's'} of ${channel}/${arch}, ${usable} to boot from (phase.mode=${mode})`
+  const others = providers.filter(({ self }) => !self)
+  const count = `${others.length} provider${others.length === 1 ? '' : 's'} of ${channel}/${arch}, ${usable} to boot from (phase.mode=${mode})`
   const advice = usable > 0 ? [] : [NOBODY]
-  const lines = providers.flatMap((provider) => linesOf(provider, samePeer(provider, providers), colour))
+  const lines = [...others, ...providers.filter(({ self }) => self)].flatMap((provider) =>
+    linesOf(provider, samePeer(provider, providers), colour),
+  )
   return [count, ...lines, ...dhtLines(dht), ...advice]
 }
 
@@ -37,22 +43,27 @@ function samePeer({ url, claims }: Discovered, providers: Survey['providers']): 
 }
 
 function linesOf(provider: Discovered, twins: readonly string[], colour: boolean): readonly string[] {
-  const { url, source, name, onLink, latencyMs, verified, verdict } = provider
+  const { url, source, name, onLink, latencyMs, verified, self } = provider
   const place = onLink === null ? '' : onLink ? ', on this link' : ', behind a router'
   const latency = latencyMs === null ? '' : `, manifest in ${latencyMs} ms`
   const head = `${url}  ${name ?? 'unnamed'}  by ${source}${place}${latency}`
-  const paint = (line: string) => (colour ? `${verified ? GREEN : RED}${line}${RESET}` : line)
+  const paint = (line: string) => (colour && !self ? `${verified ? GREEN : RED}${line}${RESET}` : line)
   const has = verified
     ? `${INDENT}has sequence ${verified.sequence}, ${short(verified.manifestDigest)}, verified`
     : undefined
   const claims = claimsOf(provider)
   return [
     printable(head),
-    `${INDENT}${paint(printable(verdict))}`,
+    `${INDENT}${paint(printable(verdictOf(provider)))}`,
     ...(has === undefined ? [] : [has]),
     ...(claims === '' ? [] : [`${INDENT}says: ${printable(claims)}`]),
     ...(twins.length === 0 ? [] : [`${INDENT}says that it is the same peer as ${printable(twins.join(', '))}`]),
   ]
+}
+
+function verdictOf({ self, verdict }: Discovered): string {
+  if (!self) return verdict
+  return IS_ITSELF.test(verdict) ? ITSELF : `${ITSELF}; ${verdict}`
 }
 
 function claimsOf({ claims }: Discovered): string {

@@ -1,7 +1,9 @@
 import { asPlasmError } from '../service/errors.ts'
 import type { FoundProvider } from '../service/found-provider.ts'
 import { type BrowseCounts, noCounts } from '../service/mdns-browse.ts'
+import { ownAddresses } from '../service/own-addresses.ts'
 import { readTrustPolicy } from '../service/trust-policy.ts'
+import { hostAndPort } from '../service/url-host.ts'
 import { reachBootstrap } from './bootstrap-reach.ts'
 import type { Candidate, RejectedCandidate } from './candidate.ts'
 import { type CandidateLog, createCandidateLog } from './candidate-log.ts'
@@ -32,6 +34,8 @@ export interface Discovered {
   readonly source: Candidate['source']
   readonly name: string | null
   readonly onLink: boolean | null
+  /** Whether it is rejected and at an address of this machine: mostly what its own plasmd advertises. */
+  readonly self: boolean
   /** What it says of itself; nothing of it is proven. */
   readonly claims: FoundProvider['claims']
   /** From asking for its manifest to having it; null where it was not asked or gave none. */
@@ -68,13 +72,13 @@ export interface DhtOutcome {
  * @throws PlasmError `config-invalid` | those of trust-policy.ts
  */
 export async function survey(request: SurveyRequest = {}): Promise<Survey> {
-  const { sources, trustFile, stateDirectory = STATE_DIRECTORY, lookMs = LOOK_MS, addresses } = request
+  const { sources, trustFile, stateDirectory = STATE_DIRECTORY, lookMs = LOOK_MS, addresses = ownAddresses } = request
   const config = await readConfig(sources)
   const policy = await readTrustPolicy(trustFile)
   const log = createCandidateLog(() => {})
   const asker = createManifestAsker(config, policy)
   const asked = new Map<string, Promise<Asked>>()
-  const all = new Map<string, Candidate>()
+  const all = new Map<string, Candidate | RejectedCandidate>()
   const mdns = noCounts()
   const onFound = (candidate: Candidate | RejectedCandidate) => {
     log.found(candidate)
@@ -90,6 +94,7 @@ export async function survey(request: SurveyRequest = {}): Promise<Survey> {
   const ranked = rank(accepted(answers, judging), config.machine)
   log.ranked(ranked)
   const urls = ranked.map(({ candidate }) => candidate.url)
+  const own = addresses()
   const place = (url: string) => (urls.includes(url) ? urls.indexOf(url) : urls.length)
   const verdicts = new Map(log.verdicts().map(({ url, verdict }) => [url, verdict]))
   const providers = [...all.values()]
@@ -97,6 +102,7 @@ export async function survey(request: SurveyRequest = {}): Promise<Survey> {
     .map((candidate) =>
       describe(
         candidate,
+        own,
         answers.find(({ answer }) => answer.candidate.url === candidate.url),
         ranked.find((choice) => choice.candidate.url === candidate.url),
         verdicts.get(candidate.url) ?? 'found',
@@ -156,8 +162,12 @@ function accepted(answers: readonly Asked[], { policy, config, log, seen }: Judg
   }
 }
 
+/** Empty where a peer of the DHT says no URL. */
+const hostOf = ({ url, reach }: Candidate): string => reach ?? (URL.canParse(url) ? hostAndPort(new URL(url)).host : '')
+
 function describe(
-  candidate: Candidate,
+  candidate: Candidate | RejectedCandidate,
+  own: ReadonlySet<string>,
   asked: Asked | undefined,
   choice: Choice | undefined,
   verdict: string,
@@ -168,6 +178,7 @@ function describe(
     source: candidate.source,
     name: told.name,
     onLink: candidate.onLink ?? null,
+    self: 'reason' in candidate && own.has(hostOf(candidate)),
     claims: {
       generation: told.generation,
       sequence: candidate.sequence ?? null,

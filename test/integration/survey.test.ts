@@ -51,6 +51,24 @@ test("everybody in reach is asked and judged: one to boot from, one that is old,
   assert.match(text, /plasm-newer {2}by static/)
 })
 
+test('what is rejected at an address of this machine is this machine itself', async (t) => {
+  const machine = await makeMachine('phase.provider=http://127.0.0.1:9,http://127.0.0.2:9')
+  t.after(machine.remove)
+  const trustFile = join(machine.directory, 'trust/policy.toml')
+  await writePolicy(trustFile, [makeKey()])
+  const { providers } = await survey({
+    ...{ sources: machine.parts.sources!, trustFile, stateDirectory: machine.directory, lookMs: 400 },
+    addresses: () => new Set(['127.0.0.1']),
+  })
+  assert.deepEqual(
+    providers.map(({ url, self }) => [url, self]),
+    [
+      ['http://127.0.0.1:9', true],
+      ['http://127.0.0.2:9', false],
+    ],
+  )
+})
+
 test('where the DHT could not be joined it says by whom, and why; local mode does not ask it', async (t) => {
   const look = async (cmdline: string) => {
     const machine = await makeMachine(cmdline)
