@@ -60,8 +60,8 @@ test('where nobody is found the reason says whether the DHT could be asked', asy
     assert.equal(error, 'no-provider')
     return message.replace(/^.*; /, '')
   }
-  assert.equal(await why([], '10.77.0.1:4001'), 'no node of the DHT answers at 10.77.0.1:4001')
   const other = { ...ORIGIN, channel: 'testing' }
+  assert.equal(await why([other], '10.77.0.1:4002'), 'no node of the DHT answers at 10.77.0.1:4002')
   assert.equal(await why([other], '10.77.0.1:4001'), 'the DHT names none')
 })
 
